@@ -1,0 +1,1 @@
+"""Pixels only: no models, no requests."""
