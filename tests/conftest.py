@@ -1,0 +1,72 @@
+"""What every test may use: a seeded generator, the sample pictures, and the switch that rewrites golden files."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image as PillowImage
+
+from predictor.client.samples import ASTRONAUT, GRACE_HOPPER, SIX_FACES, Sample
+from predictor.faces import Image
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--update-golden", action="store_true", help="write the golden pictures anew instead of comparing with them"
+    )
+
+
+@pytest.fixture(scope="session")
+def update_golden(request: pytest.FixtureRequest) -> bool:
+    """Whether golden pictures are to be written anew."""
+    return bool(request.config.getoption("--update-golden"))
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    """A generator that gives the same numbers in every run."""
+    return np.random.default_rng(20260101)
+
+
+def _pixels(sample: Sample) -> Image:
+    pixels = np.array(PillowImage.open(io.BytesIO(sample.read())).convert("RGB"))
+    pixels.setflags(write=False)  # shared by every test of the session
+    return pixels
+
+
+@pytest.fixture(scope="session")
+def astronaut() -> Image:
+    """One face, 512x512, RGB, read-only."""
+    return _pixels(ASTRONAUT)
+
+
+@pytest.fixture(scope="session")
+def grace_hopper() -> Image:
+    """One face, 512x600, RGB, read-only."""
+    return _pixels(GRACE_HOPPER)
+
+
+@pytest.fixture(scope="session")
+def six_faces() -> Image:
+    """Six faces, 1280x886, RGB, read-only."""
+    return _pixels(SIX_FACES)
+
+
+@pytest.fixture(scope="session")
+def astronaut_png() -> bytes:
+    """The astronaut as it ships, a PNG."""
+    return ASTRONAUT.read()
+
+
+@pytest.fixture(scope="session")
+def grace_hopper_jpeg() -> bytes:
+    """Grace Hopper as she ships, a JPEG."""
+    return GRACE_HOPPER.read()
+
+
+@pytest.fixture(scope="session")
+def six_faces_jpeg() -> bytes:
+    """The six faces as they ship, a JPEG."""
+    return SIX_FACES.read()
