@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +30,10 @@ class Session(Protocol):
 
     def get_outputs(self) -> Sequence[Node]:
         """Return the outputs."""
+
+
+OpenSession: TypeAlias = Callable[[Path | bytes], Session]
+"""Makes a session of a file, or of a graph rewritten in memory; raises StartupError where that cannot be done."""
 
 
 def suspicious(tensor: Tensor) -> str | None:
