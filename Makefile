@@ -1,0 +1,74 @@
+# The few words of this project; each sets up what it needs the first time, and nothing the second. `make help` lists them.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+# The first Python of at least 3.11; `make PYTHON=/path/to/python …` takes another.
+CANDIDATES := python3.11 python3 python3.12 python3.13
+PYTHON ?= $(shell for python in $(CANDIDATES); do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && command -v $$python && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.set-up
+
+# Locks come from the ordinary index, whatever this machine has configured beside it.
+ORDINARY := env -u PIP_EXTRA_INDEX_URL -u PIP_FIND_LINKS -u UV_INDEX -u UV_EXTRA_INDEX_URL -u UV_FIND_LINKS PIP_CONFIG_FILE=/dev/null
+RESOLVE := $(ORDINARY) $(BIN)/uv --no-config --quiet pip compile pyproject.toml --extra cpu --universal --python-version 3.11 \
+	--upgrade --generate-hashes --no-header
+
+.PHONY: help demo serve test check lock setup
+
+help:  ## list the words
+	@echo "make WORD"
+	@sed -nE 's/^([a-z][a-z-]*):[^#]*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 10
+
+demo: $(STAMP)  ## swap faces through a running predictor, over every protocol; pictures in out/demo
+	@$(BIN)/python -m predictor.client.demo --output out/demo
+
+serve: $(STAMP)  ## keep a predictor running on 8080 (REST) and 8081 (gRPC), and print a call that works
+	@$(BIN)/python -m predictor.client.serve --folder out/serve
+
+test: $(STAMP)  ## run every test
+	@$(BIN)/python -m pytest
+
+check: $(STAMP)  ## all gates: format, lint, types, imports, locks, tests with coverage
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/python -m pytest --cov --cov-report=term
+
+lock: $(STAMP)  ## resolve the lock files anew, and prove each by installing it
+	$(RESOLVE) --group dev --overrides requirements/overrides-dev.txt --output-file requirements/dev.txt >/dev/null
+	$(RESOLVE) --overrides requirements/overrides-cpu.txt --constraints requirements/dev.txt \
+		--output-file requirements/cpu.txt >/dev/null
+	@$(MAKE) prove-cpu prove-dev
+
+# A release can be up for one platform only, so a lock counts once it was installed, here and (on paper) on 3.12.
+prove-%: $(STAMP)
+	@echo "proving requirements/$*.txt"
+	@fresh=$$(mktemp -d) && trap 'rm -rf "$$fresh"' EXIT && $(PYTHON) -m venv "$$fresh/venv" && \
+		$(ORDINARY) "$$fresh/venv/bin/python" -m pip install --quiet --disable-pip-version-check \
+			--no-deps --require-hashes --only-binary :all: -r requirements/$*.txt && \
+		$(ORDINARY) "$$fresh/venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps . && \
+		(cd "$$fresh" && venv/bin/python -m predictor --help >/dev/null) && \
+		$(ORDINARY) $(BIN)/uv --no-config --quiet pip install --dry-run --target "$$fresh/other" --python-version 3.12 \
+			--no-deps --require-hashes --only-binary :all: -r requirements/$*.txt && \
+		echo "requirements/$*.txt installs, and every file of it exists for Python 3.12 too"
+
+setup: $(STAMP)
+
+# pip's own words and progress bars are shown: this is the minute a newcomer waits.
+$(STAMP): requirements/dev.txt pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed, and none of '$(CANDIDATES)' is one;" \
+		"name yours: make PYTHON=/path/to/python3.11 ..." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "Python 3.11 or newer is needed; $(PYTHON) is $$($(PYTHON) --version 2>&1)" >&2; exit 1; }
+	@echo "setting up $(VENV) (once, about a minute)"
+	@$(PYTHON) -m venv --clear $(VENV) || { \
+		echo "$(PYTHON) cannot make virtual environments; where Python came from Debian, install python3-venv" >&2; exit 1; }
+	@$(BIN)/python -m pip install --disable-pip-version-check --no-deps --require-hashes -r requirements/dev.txt
+	@$(BIN)/python -m pip install --disable-pip-version-check --no-deps --no-build-isolation --quiet -e .
+	@touch $@
