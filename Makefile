@@ -28,7 +28,7 @@ demo: $(STAMP)  ## swap faces through a running predictor, over every protocol; 
 	@$(BIN)/python -m predictor.client.demo --output out/demo
 
 serve: $(STAMP)  ## keep a predictor running on 8080 (REST) and 8081 (gRPC), and print a call that works
-	@$(BIN)/python -m predictor.client.serve --folder out/serve
+	@$(BIN)/python -m predictor.client.sample_server --folder out/serve
 
 test: $(STAMP)  ## run every test
 	@$(BIN)/python -m pytest
