@@ -1,0 +1,62 @@
+"""What a reader of one format gives back, and the two ways in which it gives up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from predictor.imaging.orientation import exchanges_sides
+from predictor.imaging.picture import Header
+
+if TYPE_CHECKING:
+    from predictor.imaging.picture import PictureFormat
+
+Samples: TypeAlias = npt.NDArray[np.uint8 | np.uint16]
+"""Shape (H, W) or (H, W, C), 8 or 16 bits, full range."""
+
+ColourSpace: TypeAlias = Literal["grey", "rgb", "cmyk", "lab"]
+
+
+class BrokenPictureError(ValueError):
+    """The bytes are not a complete picture. The codec knows of which field and says UndecodableImage."""
+
+
+class UntakenKindError(ValueError):
+    """A picture of a kind that is not taken. The codec knows of which field and says UnsupportedImage."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(kind)
+        self.kind = kind
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The size of a picture as it is stored, and how to hold it upright."""
+
+    format: PictureFormat
+    width: int
+    height: int
+    orientation: int = 1
+    """EXIF's 1 to 8."""
+
+    def header(self) -> Header:
+        """Return what the upright picture will be."""
+        if exchanges_sides(self.orientation):
+            return Header(self.format, self.height, self.width)
+        return Header(self.format, self.width, self.height)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Contents:
+    """Decoded samples as they are stored: not yet upright, not yet RGB."""
+
+    samples: Samples
+    """Shape (H, W) for grey, (H, W, 3) for RGB and Lab, (H, W, 4) for CMYK (0 is no ink)."""
+    space: ColourSpace
+    alpha: Samples | None = None
+    """Straight opacity, shape (H, W), as many bits as the samples."""
+    profile: bytes | None = None
+    """The file's ICC profile, whatever it is for."""

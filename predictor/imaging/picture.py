@@ -1,0 +1,99 @@
+"""A decoded picture, with everything of the file that the answer keeps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from predictor.faces import Image
+
+Alpha: TypeAlias = npt.NDArray[np.uint8]
+"""Opacity, straight (colours are not multiplied by it), shape (H, W), 0 to 255."""
+
+Deep: TypeAlias = npt.NDArray[np.uint16]
+"""16-bit samples, shape (H, W, 3) for colours in RGB or (H, W) for opacity, 0 to 65535."""
+
+PictureFormat: TypeAlias = Literal["jpeg", "png", "webp", "bmp", "tiff", "gif", "avif"]
+"""The kinds that are taken."""
+
+_DEEP_STEP = 257  # 65535 / 255: one 8-bit step in 16 bits
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a file says about itself before its pixels are decoded."""
+
+    format: PictureFormat
+    width: int
+    """Pixels of the upright picture."""
+    height: int
+    """Pixels of the upright picture."""
+
+    @property
+    def pixels(self) -> int:
+        """Width times height."""
+        return self.width * self.height
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Picture:
+    """Pixels of the upright picture, and what travels with them from file to file."""
+
+    image: Image
+    """C-contiguous; the colours under transparent pixels are the file's own."""
+    format: PictureFormat
+    """The kind of file it came from."""
+    alpha: Alpha | None = None
+    """None where the file has no transparency."""
+    deep: Deep | None = None
+    """The 16-bit colours `image` was rounded from; None for 8-bit files."""
+    deep_alpha: Deep | None = None
+    """The 16-bit opacity `alpha` was rounded from; None for 8-bit files."""
+    profile: bytes | None = None
+    """The ICC profile of the RGB values; None means sRGB."""
+
+    def with_image(self, image: Image, alpha: Alpha | None = None) -> Picture:
+        """Return the picture with other pixels, everything else kept.
+
+        At the same size the 16-bit samples follow by the 8-bit difference: what did not change stays bit for bit,
+        what did keeps its low bits. At another size the result has 8 bits.
+
+        Args:
+            image: The new colours, same size or not.
+            alpha: The new opacity, of the new size; None keeps the old one, resized smoothly if the size changed.
+        """
+        if image.shape != self.image.shape:
+            opacity = _resized(self.alpha, image.shape[1], image.shape[0]) if alpha is None else alpha
+            return replace(self, image=image, alpha=opacity, deep=None, deep_alpha=None)
+        opacity, deep_alpha = self.alpha, self.deep_alpha
+        if alpha is not None:
+            opacity, deep_alpha = alpha, _follow(self.deep_alpha, self.alpha, alpha)
+        deep = _follow(self.deep, self.image, image)
+        return replace(self, image=image, alpha=opacity, deep=deep, deep_alpha=deep_alpha)
+
+
+def rounded(deep: Deep) -> npt.NDArray[np.uint8]:
+    """Return 16-bit samples as the nearest 8-bit ones, same shape."""
+    # floor((x + 128) * 255 / 65536) would be a multiplication, but is off by one on some values; this is exact.
+    return ((deep.astype(np.uint32) + _DEEP_STEP // 2) // _DEEP_STEP).astype(np.uint8)
+
+
+def _follow(deep: Deep | None, old: npt.NDArray[np.uint8] | None, new: npt.NDArray[np.uint8]) -> Deep | None:
+    if deep is None or old is None:
+        return None
+    result = deep.copy()
+    changed = old != new
+    difference = new[changed].astype(np.int32) - old[changed]
+    result[changed] = np.clip(deep[changed] + difference * _DEEP_STEP, 0, np.iinfo(np.uint16).max)
+    return result
+
+
+def _resized(alpha: Alpha | None, width: int, height: int) -> Alpha | None:
+    if alpha is None:
+        return None
+    return np.asarray(cv2.resize(alpha, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
