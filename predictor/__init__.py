@@ -1,11 +1,29 @@
 """Swap, restore and find faces, served by KServe.
 
-    cli → serving, client → loader → engines, destinations, policy → pipeline → detectors, embedders, swappers,
-    restorers, upsamplers → stages → imaging, runtime, weights → faces, options, settings → errors
+    cli → serving, client → loader → service → engines, destinations, policy → pipeline → detectors, swappers,
+    restorers, upsamplers → requests → stages → imaging, runtime → faces, options, job, settings → errors
 
-Imports point down this line only. `faces` holds the nouns, `stages` the five contracts, `pipeline` the order of the
-work, `engines` the recipes; `serving` is the only place that knows KServe, `runtime` the only one that knows
-ONNX Runtime. Nothing happens at import: everything is built once by `loader` and handed down.
+Imports point down this line only. `faces` holds the nouns, `stages` the contracts of the models, `pipeline` the order
+of the work, `engines` the recipes, `service` the way from request to answer; `serving` is the only place that knows
+KServe, `runtime` the only one that knows ONNX Runtime. Nothing happens at import: `loader.load` builds everything
+once and hands it down.
 """
 
+from predictor.errors import PredictorError
+from predictor.faces import Box, Face, left_to_right
+from predictor.options import EnhanceOptions, OutputOptions, Pair, RestoreOptions, SwapOptions
+
 __version__ = "0.1.0"
+
+__all__ = [
+    "Box",
+    "EnhanceOptions",
+    "Face",
+    "OutputOptions",
+    "Pair",
+    "PredictorError",
+    "RestoreOptions",
+    "SwapOptions",
+    "__version__",
+    "left_to_right",
+]

@@ -98,7 +98,7 @@ def _wait_until_ready(
     began = time.monotonic()
     with (
         httpx.Client(base_url=http_url, timeout=5.0) as http,
-        tqdm(desc="starting the predictor", bar_format="{desc}: {elapsed}", leave=False) as progress,
+        tqdm(desc="starting the predictor", bar_format="{desc}: {elapsed}", leave=False, disable=None) as progress,
     ):
         while not _is_ready(http):
             if process.poll() is not None:

@@ -1,0 +1,152 @@
+"""The lock files say completely what runs, and nothing about the machine they were made on."""
+
+from __future__ import annotations
+
+import base64
+import re
+import tomllib
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+from packaging.markers import default_environment
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from predictor.client.calls import Swap, swap_over_grpc, swap_over_v1
+from predictor.client.samples import ASTRONAUT, GRACE_HOPPER
+from predictor.client.server_process import free_ports, serving
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FLAVOURS = ("cpu", "dev")
+
+
+def _locked(root: Path, flavour: str, python: str) -> dict[str, list[Requirement]]:
+    """What a lock installs on Linux for one version of Python, by name."""
+    text = (root / "requirements" / f"{flavour}.txt").read_text()
+    environment: dict[str, str] = {
+        **{name: str(value) for name, value in default_environment().items()},
+        "python_version": python,
+        "python_full_version": f"{python}.0",
+        "sys_platform": "linux",
+    }
+    locked: dict[str, list[Requirement]] = {}
+    for line in re.findall(r"^[\w.-]+==.*?(?= \\$)", text, re.MULTILINE):
+        requirement = Requirement(line)
+        if requirement.marker is None or requirement.marker.evaluate(environment):
+            locked.setdefault(canonicalize_name(requirement.name), []).append(requirement)
+    return locked
+
+
+def _version(requirement: Requirement) -> str:
+    (specifier,) = requirement.specifier
+    return specifier.version
+
+
+def _project(root: Path) -> dict[str, Any]:
+    return tomllib.loads((root / "pyproject.toml").read_text())
+
+
+def _group(project: dict[str, Any], name: str) -> list[str]:
+    found: list[str] = []
+    for entry in project["dependency-groups"][name]:
+        found += _group(project, entry["include-group"]) if isinstance(entry, dict) else [entry]
+    return found
+
+
+def _direct(root: Path, flavour: str) -> list[Requirement]:
+    project = _project(root)
+    asked = project["project"]["dependencies"] + project["project"]["optional-dependencies"]["cpu"]
+    return [Requirement(each) for each in asked + (_group(project, "dev") if flavour == "dev" else [])]
+
+
+@pytest.mark.parametrize("python", ["3.11", "3.12"])
+@pytest.mark.parametrize("flavour", FLAVOURS)
+def test_every_direct_dependency_is_locked_once_within_its_bounds(root: Path, flavour: str, python: str) -> None:
+    locked = _locked(root, flavour, python)
+
+    drifted = []
+    for asked in _direct(root, flavour):
+        found = [_version(each) for each in locked.get(canonicalize_name(asked.name), [])]
+        if len(found) != 1 or not asked.specifier.contains(found[0], prereleases=True):
+            drifted.append(f"{asked}: locked {found}; run make lock")
+
+    assert drifted == []
+    assert all(len(versions) == 1 for versions in locked.values())
+
+
+@pytest.mark.parametrize("flavour", FLAVOURS)
+def test_every_locked_package_has_hashes_and_no_address_of_an_index(root: Path, flavour: str) -> None:
+    text = (root / "requirements" / f"{flavour}.txt").read_text()
+
+    entries = re.split(r"\n(?=[\w])", text)
+    assert all("--hash=sha256:" in entry for entry in entries)
+    assert not re.search(r"://|^-|^#.*(?:uv|pip)|@ ", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("flavour", FLAVOURS)
+def test_what_the_overrides_leave_out_is_out(root: Path, flavour: str) -> None:
+    overrides = (root / "requirements" / f"overrides-{flavour}.txt").read_text()
+
+    left_out = {Requirement(line).name for line in overrides.splitlines() if line and not line.startswith("#")}
+
+    assert "opencv-python" in left_out
+    assert left_out.isdisjoint(_locked(root, flavour, "3.11"))
+    assert "torch" not in _locked(root, flavour, "3.11")
+
+
+def test_tests_run_with_the_versions_that_serve(root: Path) -> None:
+    cpu, dev = _locked(root, "cpu", "3.11"), _locked(root, "dev", "3.11")
+
+    assert {name: _version(each[0]) for name, each in cpu.items()}.items() <= {
+        name: _version(each[0]) for name, each in dev.items()
+    }.items()
+
+
+BLOCK = '''
+"""Hide every package that a lock file does not hold."""
+import importlib.metadata, re, sys
+
+LOCKED = set({locked!r}) | {{"faceswap-predictor", "pip", "coverage"}}
+
+
+class Hidden:
+    def __init__(self):
+        names = importlib.metadata.packages_distributions()
+        normal = lambda name: re.sub(r"[-_.]+", "-", name).lower()
+        self.packages = {{
+            package for package, owners in names.items() if LOCKED.isdisjoint(map(normal, owners))
+        }}
+
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in self.packages:
+            raise ModuleNotFoundError(f"{{name}} is not in the lock", name=name)
+        return None
+
+
+sys.meta_path.insert(0, Hidden())
+'''
+
+
+def test_the_server_swaps_with_nothing_but_what_the_lock_of_serving_holds(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grpc = pytest.importorskip("grpc")
+    locked = sorted(_locked(root, "cpu", "3.11"))
+    (tmp_path / "sitecustomize.py").write_text(BLOCK.format(locked=locked))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    http_port, grpc_port = free_ports(2)
+    settings = {"HTTP_PORT": str(http_port), "GRPC_PORT": str(grpc_port), "DRAIN_DELAY_SECONDS": "0"}
+    swap = Swap(ASTRONAUT.read(), [GRACE_HOPPER.read()])
+
+    with (
+        serving(settings, log=tmp_path / "server.log") as server,
+        httpx.Client(base_url=server.http_url, timeout=60.0) as http,
+        grpc.insecure_channel(server.grpc_address) as channel,
+    ):
+        over_v1, over_grpc = swap_over_v1(http, swap), swap_over_grpc(channel, swap)
+
+    assert over_v1[0].picture == over_grpc[0].picture
+    assert base64.b64encode(over_v1[0].picture).startswith(b"/9j/")

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# Documentation, licences, the names of metadata schemas, and addresses of no machine at all.
+KNOWN_HOSTS = {
+    "127.0.0.1",
+    "cv.iptc.org",
+    "github.com",
+    "iptc.org",
+    "keepachangelog.com",
+    "kserve.github.io",
+    "localhost",
+    "ns.adobe.com",
+    "nowhere",
+    "predictor",
+    "semver.org",
+    "www.apache.org",
+    "www.w3.org",
+}
+ADDRESS = re.compile(r"""https?://[^\s"'`<>()\[\]{},\\]+""")
+MACHINE_PATH = re.compile(r"""(?<![\w.{}$])/(?:root|home|Users|work|opt)/""")
+
+
+def _texts(paths: list[Path]) -> dict[Path, str]:
+    texts = {}
+    for path in paths:
+        content = path.read_bytes()
+        if b"\0" not in content:
+            texts[path] = content.decode()
+    return texts
+
+
+def test_no_file_names_a_host_that_is_not_known(tracked_files: list[Path], root: Path) -> None:
+    strangers = [
+        f"{path.relative_to(root)}: {address}"
+        for path, text in _texts(tracked_files).items()
+        for address in ADDRESS.findall(text)
+        if urlsplit(address).hostname not in KNOWN_HOSTS
+    ]
+
+    assert strangers == []
+
+
+def test_no_file_names_a_path_of_the_machine_it_was_written_on(tracked_files: list[Path], root: Path) -> None:
+    found = [
+        f"{path.relative_to(root)}: {line.strip()}"
+        for path, text in _texts(tracked_files).items()
+        for line in text.splitlines()
+        if MACHINE_PATH.search(line)
+    ]
+
+    assert found == []
+
+
+def test_every_text_ends_with_a_newline_and_no_line_with_a_space(tracked_files: list[Path], root: Path) -> None:
+    untidy = [
+        str(path.relative_to(root))
+        for path, text in _texts(tracked_files).items()
+        if text and (not text.endswith("\n") or re.search(r"[ \t]+$", text, re.MULTILINE))
+    ]
+
+    assert untidy == []
