@@ -177,7 +177,7 @@ class DegenerateFace(InvalidRequest):
 
 
 class DegenerateLandmarks(PredictorError):
-    """Landmarks lie on one spot, so no similarity exists. The pipeline knows in which picture and says DegenerateFace."""
+    """Landmarks lie on one spot, so no similarity exists; the pipeline knows the picture and says DegenerateFace."""
 
 
 class UnsupportedOption(InvalidRequest):

@@ -10,7 +10,7 @@ Faces are ordered left to right: by the left edge of the box clipped to the pict
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -85,7 +85,7 @@ class Crop:
     matrix: AffineMatrix
     """From pixels of the picture to pixels of the crop."""
     landmarks: Landmarks
-    """Where the face's landmarks lie in the crop; close to the template's, not equal: five points do not fit exactly."""
+    """Where the face's landmarks lie in the crop: close to the template's, but five points never fit exactly."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,6 +108,23 @@ class SwappedCrop:
     """Where the swapped pixels count, shape (size, size); 0 at the crop's border."""
     fit: str
     """How the source was fitted: `warp`, `similarity` (near profile: a warp would smear) or `network`."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FaceReport:
+    """What happened to one face."""
+
+    id: int
+    face: Face
+    swapped: bool = False
+    restored: bool = False
+    source: str | None = None
+    source_face_id: int | None = None
+    fit: str | None = None
+    similarity_before: float | None = None
+    """Cosine to the source before the swap; None where the recipe has no embedder."""
+    similarity_after: float | None = None
+    stage_seconds: dict[str, float] = field(default_factory=dict)
 
 
 def left_to_right(faces: Iterable[Face], width: int, height: int) -> list[Face]:

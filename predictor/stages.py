@@ -5,10 +5,11 @@ Every stage is safe to call from several threads at once and keeps nothing of a 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from predictor.faces import Crop, Embedding, Face, Identity, Image, SwappedCrop
     from predictor.imaging.alignment import LandmarkTemplate
 
@@ -35,8 +36,12 @@ class Swapper(Protocol):
 
     source_template: LandmarkTemplate
     """How the source's crop in an `Identity` is aligned."""
-    templates: Sequence[LandmarkTemplate]
-    """Layouts of destination crops it takes, smallest first; the pipeline picks by the size of the face."""
+    trained: bool
+    """Whether a trained network makes its pixels."""
+
+    @property
+    def templates(self) -> Sequence[LandmarkTemplate]:
+        """Layouts of destination crops it takes, smallest first; the pipeline picks by the size of the face."""
 
     def swap(self, crops: Sequence[Crop], identities: Sequence[Identity]) -> list[SwappedCrop]:
         """Return the crops, swapped, each with the identity at the same position."""
@@ -47,6 +52,8 @@ class Restorer(Protocol):
 
     template: LandmarkTemplate
     """How crops must be aligned."""
+    trained: bool
+    """Whether a trained network makes its pixels."""
 
     def restore(self, crops: Sequence[Image]) -> list[Image]:
         """Return the crops, restored, same sizes."""
@@ -55,8 +62,12 @@ class Restorer(Protocol):
 class Upsampler(Protocol):
     """Enlarges a whole picture."""
 
-    scales: Sequence[int]
-    """The factors it can do."""
+    trained: bool
+    """Whether a trained network makes its pixels."""
+
+    @property
+    def scales(self) -> Sequence[int]:
+        """The factors it can do, 1 left out."""
 
     def upsample(self, image: Image, scale: int) -> Image:
         """Return the picture, `scale` times as wide and as high."""

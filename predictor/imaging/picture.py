@@ -57,6 +57,12 @@ class Picture:
     profile: bytes | None = None
     """The ICC profile of the RGB values; None means sRGB."""
 
+    @property
+    def nbytes(self) -> int:
+        """Memory its pixels take."""
+        parts = (self.image, self.alpha, self.deep, self.deep_alpha)
+        return sum(part.nbytes for part in parts if part is not None)
+
     def with_image(self, image: Image, alpha: Alpha | None = None) -> Picture:
         """Return the picture with other pixels, everything else kept.
 

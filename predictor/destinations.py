@@ -1,0 +1,111 @@
+"""Destination pictures, analysed once and kept, bounded by bytes."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from predictor.errors import InvalidRequest, OverLimit, StartupError, UndecodableImage, UnknownDestination
+from predictor.imaging.codec import decode
+from predictor.job import Job
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from predictor.faces import Face
+    from predictor.imaging.codec import Picture
+    from predictor.pipeline import Pipeline
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Destination:
+    """A picture that receives a face."""
+
+    name: str
+    picture: Picture
+    faces: Sequence[Face]
+    """Left to right."""
+
+
+class DestinationsFull(OverLimit):
+    """The preloaded pictures together need more memory than the settings allow."""
+
+
+class Destinations:
+    """The preloaded pictures by name, and the files that could not be read."""
+
+    def __init__(self, loaded: Mapping[str, Destination], rejected: Mapping[str, InvalidRequest]) -> None:
+        self._loaded = loaded
+        self.rejected = rejected
+        """Why a file of the folder is not among the pictures, by file name."""
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the preloaded pictures, in order."""
+        return sorted(self._loaded)
+
+    def get(self, name: str) -> Destination:
+        """Return a picture by name.
+
+        Raises:
+            UnknownDestination: There is none of that name.
+        """
+        if name not in self._loaded:
+            raise UnknownDestination(name)
+        return self._loaded[name]
+
+
+def load_destinations(folder: Path | None, limit_bytes: int, max_pixels: int, pipeline: Pipeline) -> Destinations:
+    """Read and analyse every picture of a folder, in name order; a bad file is named in the log and never fatal.
+
+    Args:
+        folder: Not searched below its first level; hidden files are left out. None loads nothing.
+        limit_bytes: What the decoded pictures may need together; those beyond it are rejected.
+        max_pixels: What one picture may have.
+        pipeline: Finds the faces.
+
+    Raises:
+        StartupError: The folder itself cannot be read.
+    """
+    loaded: dict[str, Destination] = {}
+    rejected: dict[str, InvalidRequest] = {}
+    free = limit_bytes
+    for path in _files(folder) if folder else []:
+        try:
+            destination = _load(path, max_pixels, pipeline)
+            size = destination.picture.nbytes
+            if size > free:
+                raise DestinationsFull(
+                    f"{path.name} needs {size:,} bytes; {free:,} are left of PREDICTOR_DESTINATIONS_LIMIT_BYTES",
+                    limit=limit_bytes,
+                    actual=limit_bytes - free + size,
+                )
+        except InvalidRequest as error:
+            rejected[path.name] = error
+            _log.warning("destination %s is left out: %s", path.name, error.sentence)
+            continue
+        free -= size
+        loaded[path.name] = destination
+        _log.info("destination %s loaded, faces: %d", path.name, len(destination.faces))
+    return Destinations(loaded, rejected)
+
+
+def _files(folder: Path) -> list[Path]:
+    try:
+        # Kubernetes mounts a ConfigMap's files as links beside hidden folders of data; is_file follows links.
+        return sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+    except OSError as error:
+        raise StartupError(f"PREDICTOR_DESTINATIONS_DIR: the folder {folder} cannot be read") from error
+
+
+def _load(path: Path, max_pixels: int, pipeline: Pipeline) -> Destination:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise UndecodableImage(path.name, "the file cannot be read") from error
+    picture = decode(data, path.name, max_pixels)
+    return Destination(path.name, picture, pipeline.find_faces(picture.image, path.name, Job()))

@@ -1,0 +1,46 @@
+"""From settings to a service that has proved itself: sessions, engine, warm-up, destinations."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import cv2
+
+from predictor.destinations import load_destinations
+from predictor.engines import build, recipe_of
+from predictor.errors import StageFailed, StartupError
+from predictor.runtime.providers import session_opener
+from predictor.service import Service
+from predictor.warmup import warm_up
+
+if TYPE_CHECKING:
+    from predictor.runtime.session import OpenSession
+    from predictor.settings import Settings
+
+_log = logging.getLogger(__name__)
+
+
+def load(settings: Settings, open_session: OpenSession | None = None) -> Service:
+    """Build the pipeline the settings describe and run it once.
+
+    Args:
+        settings: What the operator decided.
+        open_session: Opens a network; None opens real ones with the provider and threads of the settings.
+
+    Raises:
+        StartupError: What keeps the server from working, in a sentence for the operator.
+    """
+    # Workers are the parallelism; OpenCV's own threads would only fight them and ONNX Runtime's.
+    cv2.setNumThreads(1)
+    recipe = recipe_of(settings)
+    pipeline = build(recipe, open_session or session_opener(settings.provider, settings.threads), settings.limit_faces)
+    try:
+        warm_up(pipeline)
+    except StageFailed as error:
+        raise StartupError(f"the warm-up failed: {error.sentence}") from error
+    _log.info("recipe %s is warm: %s", settings.recipe, recipe)
+    destinations = load_destinations(
+        settings.destinations_dir, settings.destinations_limit_bytes, settings.limit_pixels, pipeline
+    )
+    return Service(pipeline, destinations, settings)

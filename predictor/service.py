@@ -1,0 +1,245 @@
+"""What the predictor does, without a protocol: read a request, run the pipeline, mark and encode the answer.
+
+The three steps are KServe's three hooks; the command line calls the same ones.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from predictor.errors import (
+    DegenerateFace,
+    FaceIndexOutOfRange,
+    ImageTooLarge,
+    InvalidField,
+    NoFaceFound,
+    OutputTooLarge,
+)
+from predictor.imaging.codec import check_output_size, decode, encode, output_format, probe
+from predictor.pipeline import Source
+from predictor.policy.provenance import mark
+from predictor.requests import AlteredPicture, EncodedPicture, FacesAnswer, Skipped, SwapAnswer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from predictor.destinations import Destination, Destinations
+    from predictor.faces import Face
+    from predictor.imaging.codec import OutputKind, Picture
+    from predictor.job import Job
+    from predictor.options import OutputOptions
+    from predictor.pipeline import Altered, Pipeline
+    from predictor.requests import DetectRequest, EnhanceRequest, SwapRequest
+    from predictor.settings import Settings
+
+# What a client cannot know of the operator's own pictures is no error of its request.
+_SKIPPABLE = (NoFaceFound, FaceIndexOutOfRange, DegenerateFace)
+
+
+@dataclass(slots=True, eq=False)
+class Subject:
+    """A picture of a request; its faces are looked for once, however many swaps share it."""
+
+    name: str
+    picture: Picture
+    faces: Sequence[Face] | None = None
+    """Left to right; None until they are looked for."""
+
+
+Subjects = dict[int, Subject]
+"""Decoded pictures by the identity of the encoded one, so that what requests share is decoded once."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SwapWork:
+    """A swap request, decoded; faces are not looked for yet."""
+
+    request: SwapRequest
+    sources: Sequence[Subject]
+    destinations: Sequence[Subject | Destination]
+    skipped: Sequence[Skipped]
+    """Files of the destinations folder that could not be read."""
+
+
+class Service:
+    """One pipeline with its preloaded destinations and its limits.
+
+    Args:
+        pipeline: The recipe at work.
+        destinations: The preloaded pictures.
+        settings: The limits.
+    """
+
+    def __init__(self, pipeline: Pipeline, destinations: Destinations, settings: Settings) -> None:
+        self._pipeline = pipeline
+        self._destinations = destinations
+        self._settings = settings
+
+    @property
+    def destination_names(self) -> list[str]:
+        """Names of the preloaded pictures, in order."""
+        return self._destinations.names
+
+    def read_swaps(self, requests: Sequence[SwapRequest], job: Job, subjects: Subjects | None = None) -> list[SwapWork]:
+        """Check what was asked against the recipe and the limits, then decode every picture.
+
+        Args:
+            requests: What was asked.
+            job: Whose time this is.
+            subjects: What is decoded already; new ones are added.
+
+        Raises:
+            InvalidRequest: The first thing that is wrong, all limits before the first picture is decoded.
+        """
+        for request in requests:
+            self._pipeline.check(request.options)
+        given = {id(picture): picture for request in requests for picture in _pictures(request)}
+        self._check_pixels(given.values())
+        self._check_outputs(requests)
+        known = {} if subjects is None else subjects
+        with job.stage("decode"):
+            return [self._decode(request, known) for request in requests]
+
+    def swap_all(self, works: Sequence[SwapWork], job: Job) -> list[SwapAnswer]:
+        """Run the pipeline over every destination of every request.
+
+        Raises:
+            InvalidRequest: A face that was asked for does not exist.
+            StageFailed: A stage gave an answer that cannot be right.
+        """
+        return [self._swap(work, job) for work in works]
+
+    def read_pictures(self, pictures: Sequence[EncodedPicture], job: Job) -> list[Picture]:
+        """Decode pictures within the limits."""
+        self._check_pixels(pictures)
+        with job.stage("decode"):
+            return [decode(one.data, one.field, self._settings.limit_pixels) for one in pictures]
+
+    def read_enhances(self, requests: Sequence[EnhanceRequest], job: Job) -> list[Picture]:
+        """Check what was asked against the recipe and the limits, then decode every picture."""
+        total = 0
+        for request in requests:
+            self._pipeline.check(request.options)
+            size = self._output_size(request.picture, request.output)
+            total = self._check_output([size], request.options.upscale, total)
+        return self.read_pictures([request.picture for request in requests], job)
+
+    def enhance(self, request: EnhanceRequest, picture: Picture, job: Job) -> AlteredPicture:
+        """Restore the faces of a picture and upsample it."""
+        faces = self._pipeline.find_faces(picture.image, request.picture.name, job)
+        return _altered(
+            request.picture.name, picture, self._pipeline.enhance(picture.image, faces, request.options, job)
+        )
+
+    def detect(self, request: DetectRequest, picture: Picture, job: Job) -> FacesAnswer:
+        """List the faces of a picture, left to right."""
+        height, width = picture.image.shape[:2]
+        return FacesAnswer(self._pipeline.find_faces(picture.image, request.picture.name, job), width, height)
+
+    def encode(self, altered: AlteredPicture, output: OutputOptions, job: Job) -> bytes:
+        """Mark a picture as altered and encode it; there is no way to leave the mark out."""
+        with job.stage("encode"):
+            return encode(altered.picture, output, mark(trained=altered.trained))
+
+    def _swap(self, work: SwapWork, job: Job) -> SwapAnswer:
+        sources = [Source(one.name, one.picture.image, self._faces(one, job)) for one in work.sources]
+        identities = self._pipeline.identify_all(sources, work.request.options.pairs, job)
+        pictures: list[AlteredPicture] = []
+        skipped = list(work.skipped)
+        for destination in work.destinations:
+            image, faces = destination.picture.image, self._faces(destination, job)
+            try:
+                altered = self._pipeline.swap(image, faces, destination.name, identities, work.request.options, job)
+            except _SKIPPABLE as error:
+                if work.request.destinations is not None:
+                    raise
+                skipped.append(Skipped(destination.name, error))
+                continue
+            pictures.append(_altered(destination.name, destination.picture, altered))
+        if not pictures:
+            raise skipped[0].error
+        return SwapAnswer(pictures, skipped, len(sources[0].faces))
+
+    def _faces(self, found: Subject | Destination, job: Job) -> Sequence[Face]:
+        if isinstance(found, Subject) and found.faces is None:
+            found.faces = self._pipeline.find_faces(found.picture.image, found.name, job)
+        return found.faces or []
+
+    def _decode(self, request: SwapRequest, subjects: Subjects) -> SwapWork:
+        def subject(found: EncodedPicture) -> Subject:
+            if id(found) not in subjects:
+                picture = decode(found.data, found.field, self._settings.limit_pixels)
+                subjects[id(found)] = Subject(found.name, picture)
+            return subjects[id(found)]
+
+        sources = [subject(source) for source in request.sources]
+        if request.destinations is None:
+            rejected = [Skipped(name, error) for name, error in self._destinations.rejected.items()]
+            return SwapWork(request, sources, self._preloaded(request), rejected)
+        destinations = [
+            subject(found) if isinstance(found, EncodedPicture) else self._destinations.get(found)
+            for found in request.destinations
+        ]
+        return SwapWork(request, sources, destinations, [])
+
+    def _preloaded(self, request: SwapRequest) -> list[Destination]:
+        names = self._destinations.names
+        if not names:
+            raise InvalidField(
+                f"{request.field}destinations", "required: this server has no preloaded destination pictures"
+            )
+        return [self._destinations.get(name) for name in names]
+
+    def _check_pixels(self, pictures: Iterable[EncodedPicture]) -> None:
+        """Refuse by the headers alone what is too large to decode."""
+        total = 0
+        for picture in pictures:
+            header = probe(picture.data, picture.field)
+            pixels = header.width * header.height
+            if pixels > self._settings.limit_pixels:
+                raise ImageTooLarge(picture.field, pixels, self._settings.limit_pixels)
+            total += pixels
+            if total > self._settings.limit_pixels_per_request:
+                raise ImageTooLarge("all pictures together", total, self._settings.limit_pixels_per_request)
+
+    def _check_outputs(self, requests: Sequence[SwapRequest]) -> None:
+        total = 0
+        for request in requests:
+            sizes = [self._output_size(found, request.output) for found in self._asked(request)]
+            total = self._check_output(sizes, request.options.upscale, total)
+
+    def _asked(self, request: SwapRequest) -> Sequence[EncodedPicture | Destination]:
+        if request.destinations is None:
+            return self._preloaded(request)
+        return [
+            found if isinstance(found, EncodedPicture) else self._destinations.get(found)
+            for found in request.destinations
+        ]
+
+    def _output_size(self, found: EncodedPicture | Destination, output: OutputOptions) -> tuple[int, int, OutputKind]:
+        if isinstance(found, EncodedPicture):
+            header = probe(found.data, found.field)
+            return header.width, header.height, output_format(header.format, output.format)
+        height, width = found.picture.image.shape[:2]
+        return width, height, output_format(found.picture.format, output.format)
+
+    def _check_output(self, sizes: Sequence[tuple[int, int, OutputKind]], upscale: int, total: int = 0) -> int:
+        limit = self._settings.limit_output_pixels
+        for width, height, kind in sizes:
+            check_output_size(kind, width * upscale, height * upscale)
+            total += width * height * upscale**2
+            if total > limit:
+                raise OutputTooLarge(
+                    f"the answer would have {total:,} pixels; at most {limit:,} are made", limit=limit, actual=total
+                )
+        return total
+
+
+def _pictures(request: SwapRequest) -> list[EncodedPicture]:
+    given = [found for found in request.destinations or () if isinstance(found, EncodedPicture)]
+    return [*request.sources, *given]
+
+
+def _altered(name: str, picture: Picture, altered: Altered) -> AlteredPicture:
+    return AlteredPicture(name, picture.with_image(altered.image), altered.faces, altered.trained)

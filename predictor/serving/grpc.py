@@ -1,0 +1,177 @@
+"""gRPC: KServe's servicer with our error codes and request ids in the trailing metadata, deadlines and limits.
+
+KServe's own interceptor turns several of its errors into UNKNOWN (trap T6) and cannot send metadata.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, cast
+
+import grpc
+from grpc import aio
+from kserve.protocol.grpc import grpc_predict_v2_pb2 as pb
+from kserve.protocol.grpc import grpc_predict_v2_pb2_grpc as pb_grpc
+from kserve.protocol.grpc.server import GRPCServer
+from kserve.protocol.grpc.servicer import InferenceServicer
+
+from predictor.errors import NotSupported, PredictorError, StartupError
+from predictor.job import Job
+from predictor.serving.call import Call
+from predictor.serving.limits import check_request_bytes, timeout_seconds
+from predictor.serving.logs import REQUEST_ID
+from predictor.serving.middleware import request_id_of
+from predictor.serving.statuses import STATUSES, sentence_of
+
+if TYPE_CHECKING:
+    from predictor.serving.dataplane import ClosedRepository, PredictorDataPlane
+    from predictor.serving.executor import Executor
+    from predictor.settings import Settings
+
+_log = logging.getLogger("predictor.access")
+_Handler = Callable[[Any, Any], Awaitable[Any]]
+# KServe's answers to anything else are told from ours by their methods: only inference is worth a line at level info.
+_LOUD_METHOD = "ModelInfer"
+
+
+class PredictorGrpcServer(GRPCServer):
+    """Serves V2 on gRPC; the transport takes twice our limit, so that what is over ours is refused in our words."""
+
+    def __init__(
+        self, dataplane: PredictorDataPlane, repository: ClosedRepository, executor: Executor, settings: Settings
+    ) -> None:
+        super().__init__(settings.grpc_port, dataplane, repository, kwargs={})
+        self._servicer = _Servicer(dataplane, repository, executor, settings)
+        self._limit_bytes = settings.limit_request_bytes
+        self._server: aio.Server | None = None
+
+    def bind(self) -> int:
+        """Take the port and return its number.
+
+        Raises:
+            StartupError: Somebody else has it.
+        """
+        self._server = aio.server(
+            interceptors=[_Interceptor()],
+            options=[
+                ("grpc.max_receive_message_length", 2 * self._limit_bytes),
+                ("grpc.max_send_message_length", -1),
+                # Two servers on one port would share its calls in silence.
+                ("grpc.so_reuseport", 0),
+            ],
+        )
+        pb_grpc.add_GRPCInferenceServiceServicer_to_server(self._servicer, self._server)
+        try:
+            return int(self._server.add_insecure_port(f"[::]:{self._port}"))
+        except RuntimeError as error:
+            raise StartupError(f"PREDICTOR_GRPC_PORT: port {self._port} is taken") from error
+
+    async def serve(self) -> None:
+        """Serve until stopped."""
+        if self._server is None:
+            self.bind()
+        assert self._server is not None  # noqa: S101  # bind has made it
+        await self._server.start()
+        await self._server.wait_for_termination()
+
+    async def shut_down(self, grace_seconds: float) -> None:
+        """Take nothing new (GOAWAY), wait for what runs, cancel what is left after the grace period."""
+        if self._server is not None:
+            await self._server.stop(grace_seconds)
+
+
+class _Servicer(InferenceServicer):
+    """KServe's servicer, but for inference and the parts of metadata it leaves out."""
+
+    def __init__(
+        self, dataplane: PredictorDataPlane, repository: ClosedRepository, executor: Executor, settings: Settings
+    ) -> None:
+        super().__init__(dataplane, repository)
+        self._dataplane = dataplane
+        self._executor = executor
+        self._settings = settings
+
+    async def ModelInfer(  # noqa: N802  # the protocol's name
+        self, request: pb.ModelInferRequest, context: aio.ServicerContext[Any, Any]
+    ) -> pb.ModelInferResponse:
+        """Serve one inference."""
+        if request.model_version:
+            raise NotSupported(f"version {request.model_version} is not offered; models are served without versions")
+        await self._dataplane.get_model(request.model_name)
+        check_request_bytes(request.ByteSize(), self._settings.limit_request_bytes)
+        headers = _metadata(context)
+        job = Job(self._timeout(context, headers), REQUEST_ID.get())
+        with self._executor.admission():
+            call = Call("grpc", request, job)
+            answer, _ = await self._dataplane.infer(request.model_name, call, headers)
+        return answer
+
+    async def ModelMetadata(  # noqa: N802
+        self, request: pb.ModelMetadataRequest, _context: aio.ServicerContext[Any, Any]
+    ) -> pb.ModelMetadataResponse:
+        """Return what a model takes and gives."""
+        return pb.ModelMetadataResponse(**await self._dataplane.model_metadata(request.name))
+
+    def _timeout(self, context: aio.ServicerContext[Any, Any], headers: dict[str, str]) -> float:
+        remaining = cast("float | None", context.time_remaining())  # None without a deadline; the types deny it
+        if remaining is not None:
+            return max(0.0, remaining)
+        return timeout_seconds(headers.get("x-request-timeout"), self._settings.request_timeout_seconds)
+
+
+class _Interceptor(aio.ServerInterceptor):
+    """Around every call: its id, its log line, and our own words for whatever goes wrong."""
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any] | None]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> grpc.RpcMethodHandler[Any, Any]:
+        """Return the handler of a method, wrapped; an unknown method gets one that says so."""
+        method = handler_call_details.method.rsplit("/", 1)[-1]
+        handler = await continuation(handler_call_details)
+        if handler is None:
+            return grpc.unary_unary_rpc_method_handler(_wrapped(method, _unknown(handler_call_details.method)))
+        return grpc.unary_unary_rpc_method_handler(
+            _wrapped(method, cast("_Handler", handler.unary_unary)),
+            request_deserializer=handler.request_deserializer,
+            response_serializer=handler.response_serializer,
+        )
+
+
+def _unknown(path: str) -> _Handler:
+    async def refuse(_request: object, _context: object) -> None:
+        raise NotSupported(f"there is no method {path}")
+
+    return refuse
+
+
+def _wrapped(method: str, handle: _Handler) -> _Handler:
+    async def call(request: object, context: aio.ServicerContext[Any, Any]) -> object:
+        request_id = request_id_of(_metadata(context).get("x-request-id"))
+        REQUEST_ID.set(request_id)
+        context.set_trailing_metadata((("x-request-id", request_id),))
+        began, outcome = time.perf_counter(), "cancelled"
+        try:
+            answer = await handle(request, context)
+        except Exception as error:  # noqa: BLE001  # the last stop: logged with its cause, told without it
+            ours = error if isinstance(error, PredictorError) else PredictorError("")
+            outcome = ours.code
+            if outcome == "internal":
+                _log.error("failed", exc_info=error)
+            trailers = (("x-request-id", request_id), ("error-code", outcome))
+            await context.abort(STATUSES[outcome].grpc, sentence_of(ours), trailers)
+        else:
+            outcome = "OK"
+            return answer
+        finally:
+            level = logging.INFO if method == _LOUD_METHOD else logging.DEBUG
+            _log.log(level, "gRPC %s %s %.1f ms", method, outcome, (time.perf_counter() - began) * 1000)
+
+    return call
+
+
+def _metadata(context: aio.ServicerContext[Any, Any]) -> dict[str, str]:
+    return {key.lower(): value for key, value in context.invocation_metadata() or () if isinstance(value, str)}

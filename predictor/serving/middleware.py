@@ -1,0 +1,101 @@
+"""Around every REST request: its id, its log line, and an answer whatever happens, so that the connection lives.
+
+KServe answers an unexpected exception with its text and drops the connection, so that the next, innocent request on
+it fails (trap T2). Nothing gets past this middleware.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+import uuid
+from typing import TYPE_CHECKING
+
+import orjson
+
+from predictor.errors import PredictorError
+from predictor.serving.logs import REQUEST_ID
+from predictor.serving.statuses import STATUSES, body_of, headers_of
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from predictor.serving.dataplane import Lifecycle
+
+_log = logging.getLogger("predictor.access")
+_VALID_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_QUIET_PATHS = ("/", "/metrics", "/v2/health/live", "/v2/health/ready")
+
+
+def request_id_of(given: str | None) -> str:
+    """Return the id a client gave, or a new one where it gave none or no valid one."""
+    return given if given is not None and _VALID_ID.fullmatch(given) else str(uuid.uuid4())
+
+
+class RequestMiddleware:
+    """Pure ASGI, outermost of all that is ours.
+
+    Args:
+        app: What it stands around.
+        lifecycle: Tells whether connections are to be closed.
+    """
+
+    def __init__(self, app: ASGIApp, lifecycle: Lifecycle) -> None:
+        self._app = app
+        self._lifecycle = lifecycle
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = request_id_of(_header(scope, b"x-request-id"))
+        token = REQUEST_ID.set(request_id)
+        answered: list[int] = []
+
+        async def send_with_id(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                answered.append(message["status"])
+                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
+                if self._lifecycle.draining:
+                    # Its client may reuse the connection until the listener closes; the next call goes elsewhere.
+                    message["headers"].append((b"connection", b"close"))
+            await send(message)
+
+        began = time.perf_counter()
+        try:
+            await self._app(scope, receive, send_with_id)
+        except Exception:  # noqa: BLE001  # the last stop: logged with its cause, told without it
+            _log.exception("%s %s failed", scope["method"], scope["path"])
+            if not answered:
+                await send_error(PredictorError(""), send_with_id)
+        finally:
+            level = logging.DEBUG if scope["path"] in _QUIET_PATHS else logging.INFO
+            milliseconds = (time.perf_counter() - began) * 1000
+            _log.log(
+                level,
+                "%s %s %s %.1f ms",
+                scope["method"],
+                scope["path"],
+                answered[0] if answered else "-",
+                milliseconds,
+            )
+            REQUEST_ID.reset(token)
+
+
+async def send_error(error: PredictorError, send: Send) -> None:
+    """Send the answer to an error."""
+    headers = {"content-type": "application/json", **headers_of(error)}
+    body = orjson.dumps(body_of(error))
+    raw_headers = [(name.encode(), value.encode()) for name, value in headers.items()]
+    raw_headers.append((b"content-length", str(len(body)).encode()))
+    await send({"type": "http.response.start", "status": int(STATUSES[error.code].http), "headers": raw_headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _header(scope: Scope, name: bytes) -> str | None:
+    for key, value in scope["headers"]:
+        if key == name:
+            return str(value.decode("latin-1"))
+    return None

@@ -1,0 +1,236 @@
+"""V1 bodies and V2 tensors into requests without a protocol, for each of the three models."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+import orjson
+
+from predictor.errors import InvalidField
+from predictor.requests import DetectRequest, EncodedPicture, EnhanceRequest, SwapRequest
+from predictor.serving.base64text import decode_base64
+from predictor.serving.limits import check_count
+from predictor.serving.schema import (
+    DetectBody,
+    DetectFields,
+    EnhanceBody,
+    EnhanceFields,
+    NamedImage,
+    SwapBody,
+    SwapTensorOptions,
+    validated,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from predictor.serving.schema import _Strict
+    from predictor.serving.tensors import InputTensor, TensorRequest
+    from predictor.settings import Settings
+
+_R = TypeVar("_R")
+_M = TypeVar("_M", bound="_Strict")
+
+# What tritonclient and KServe's own clients may add to any request; none concerns the picture.
+_PROTOCOL_PARAMETERS = frozenset(
+    {"binary_data_output", "sequence_id", "sequence_start", "sequence_end", "priority", "timeout"}
+)
+_BASE64_ALPHABET = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_= \t\r\n:;,.")
+_SNIFFED_BYTES = 64
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Asked(Generic[_R]):
+    """What a body asked for."""
+
+    requests: Sequence[_R]
+    instances: bool = False
+    """V1: whether the answer is a list of predictions."""
+    tensors: TensorRequest | None = None
+    """V2: the request itself, for its id and the outputs it asked for."""
+    raw: bool = False
+    """V2: whether pictures came as raw bytes and go back the same way."""
+
+
+def read_v1(body: object, settings: Settings, read: Callable[[object, Settings, str], _R]) -> Asked[_R]:
+    """Read a V1 body: one free-form object, or a list of them under `instances`.
+
+    Args:
+        body: Bytes of JSON whatever the Content-Type says, or what KServe already parsed.
+        settings: The limits.
+        read: Reads one object; one of `swap_v1`, `enhance_v1`, `detect_v1`.
+
+    Raises:
+        InvalidRequest: What is wrong, and where.
+    """
+    value = _json(body) if isinstance(body, bytes | bytearray | memoryview | str) else body
+    if not isinstance(value, dict):
+        raise InvalidField("", "the body is not a JSON object")
+    if "instances" not in value:
+        return Asked([read(value, settings, "")])
+    for name in value:
+        if name != "instances":
+            raise InvalidField(name, "not together with instances")
+    instances = value["instances"]
+    if not isinstance(instances, list) or not instances:
+        raise InvalidField("instances", "expected a list with at least one object")
+    check_count("instances", instances, settings.limit_instances)
+    return Asked([read(one, settings, f"instances[{i}].") for i, one in enumerate(instances)], instances=True)
+
+
+def swap_v1(value: object, settings: Settings, prefix: str) -> SwapRequest:
+    """Read one V1 swap object."""
+    body = validated(SwapBody, value, prefix)
+    check_count(f"{prefix}pairs", body.pairs, settings.limit_pairs)
+    check_count(f"{prefix}destinations", body.destinations, settings.limit_destinations)
+    check_count(f"{prefix}sources", body.sources, settings.limit_destinations)
+    sources = [
+        EncodedPicture(one.name, decode_base64(one.image, field := f"{prefix}sources[{i}].image"), field)
+        for i, one in enumerate(body.sources or [])
+    ] or [EncodedPicture("image", decode_base64(body.image or "", f"{prefix}image"), f"{prefix}image")]
+    destinations = [
+        EncodedPicture(one.name, decode_base64(one.image, field := f"{prefix}destinations[{i}].image"), field)
+        if isinstance(one, NamedImage)
+        else one
+        for i, one in enumerate(body.destinations or [])
+    ]
+    return SwapRequest(sources, destinations or None, body.swap_options(), body.output.options(), body.report, prefix)
+
+
+def enhance_v1(value: object, _settings: Settings, prefix: str) -> EnhanceRequest:
+    """Read one V1 enhance object."""
+    body = validated(EnhanceBody, value, prefix)
+    picture = EncodedPicture("image", decode_base64(body.image, f"{prefix}image"), f"{prefix}image")
+    return EnhanceRequest(picture, body.enhance_options(), body.output.options(), body.report)
+
+
+def detect_v1(value: object, _settings: Settings, prefix: str) -> DetectRequest:
+    """Read one V1 detect object."""
+    body = validated(DetectBody, value, prefix)
+    return DetectRequest(EncodedPicture("image", decode_base64(body.image, f"{prefix}image"), f"{prefix}image"))
+
+
+def swap_v2(request: TensorRequest, settings: Settings) -> Asked[SwapRequest]:
+    """Read a V2 swap: every row of `image` is a source, each goes onto every destination."""
+    tensors = _tensors_by_name(request, {"image", "destination", "options"})
+    options = _options(SwapTensorOptions, request, tensors)
+    check_count("pairs", options.pairs, settings.limit_pairs)
+    sources, raw = _pictures(tensors, "image", settings.limit_instances)
+    destinations: Sequence[EncodedPicture | str] | None = options.destinations
+    if "destination" in tensors:
+        if destinations is not None:
+            raise InvalidField("destinations", "not together with the tensor destination")
+        destinations, _ = _pictures(tensors, "destination", settings.limit_destinations)
+    check_count("destinations", destinations, settings.limit_destinations)
+    return Asked(
+        [
+            SwapRequest([source], destinations, options.swap_options(), options.output.options(), options.report)
+            for source in sources
+        ],
+        tensors=request,
+        raw=raw,
+    )
+
+
+def enhance_v2(request: TensorRequest, settings: Settings) -> Asked[EnhanceRequest]:
+    """Read a V2 enhance: every row of `image` is a picture."""
+    tensors = _tensors_by_name(request, {"image", "options"})
+    options = _options(EnhanceFields, request, tensors)
+    pictures, raw = _pictures(tensors, "image", settings.limit_instances)
+    wanted = options.enhance_options(), options.output.options(), options.report
+    return Asked([EnhanceRequest(picture, *wanted) for picture in pictures], tensors=request, raw=raw)
+
+
+def detect_v2(request: TensorRequest, settings: Settings) -> Asked[DetectRequest]:
+    """Read a V2 detect: every row of `image` is a picture."""
+    tensors = _tensors_by_name(request, {"image", "options"})
+    _options(DetectFields, request, tensors)
+    pictures, _ = _pictures(tensors, "image", settings.limit_instances)
+    return Asked([DetectRequest(picture) for picture in pictures], tensors=request)
+
+
+def _json(body: bytes | bytearray | memoryview | str) -> object:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise InvalidField("", f"the body is not JSON: {error.msg}") from None
+
+
+def _tensors_by_name(request: TensorRequest, known: set[str]) -> dict[str, InputTensor]:
+    tensors: dict[str, InputTensor] = {}
+    for tensor in request.inputs:
+        if tensor.name not in known:
+            raise InvalidField(tensor.name, f"unknown tensor; there are {', '.join(sorted(known))}")
+        if tensor.name in tensors:
+            raise InvalidField(tensor.name, "the tensor is given twice")
+        for parameter in tensor.parameters:
+            if parameter != "content_type":
+                raise InvalidField(f"{tensor.name}.parameters.{parameter}", "unknown parameter")
+        tensors[tensor.name] = tensor
+    if "image" not in tensors:
+        raise InvalidField("image", "required")
+    return tensors
+
+
+def _options(model: type[_M], request: TensorRequest, tensors: dict[str, InputTensor]) -> _M:
+    """Return the fields of the `options` tensor, those of request parameters of the same names instead."""
+    fields: dict[str, object] = {}
+    if "options" in tensors:
+        rows = tensors["options"].rows
+        if len(rows) != 1:
+            raise InvalidField("options", f"expected one row of JSON text, there are {len(rows)}")
+        fields = _json_object("options", rows[0])
+    for name, value in request.parameters.items():
+        if name in _PROTOCOL_PARAMETERS:
+            continue
+        nested = isinstance(value, str) and value.lstrip()[:1] in {"{", "["}
+        fields[name] = _parsed(name, str(value)) if nested else value
+    return validated(model, fields)
+
+
+def _json_object(field: str, text: bytes | str) -> dict[str, object]:
+    value = _parsed(field, text)
+    if not isinstance(value, dict):
+        raise InvalidField(field, "expected a JSON object")
+    return value
+
+
+def _parsed(field: str, text: bytes | str) -> object:
+    """Return what a JSON text in a field holds.
+
+    Raises:
+        InvalidField: It is not JSON.
+    """
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise InvalidField(field, f"not JSON: {error.msg}") from None
+
+
+def _pictures(tensors: dict[str, InputTensor], name: str, limit: int) -> tuple[list[EncodedPicture], bool]:
+    """Return the pictures of a tensor, and whether they came as raw bytes."""
+    tensor = tensors[name]
+    if not tensor.rows:
+        raise InvalidField(name, "expected at least one row")
+    check_count(name, tensor.rows, limit)
+    pictures, raw = [], False
+    for index, row in enumerate(tensor.rows):
+        field = f"{name}[{index}]"
+        raw = _is_raw(tensor, row, field)
+        data = bytes(row) if raw and isinstance(row, bytes) else decode_base64(row, field)
+        pictures.append(EncodedPicture(f"{name}_{index + 1}", data, field))
+    return pictures, raw
+
+
+def _is_raw(tensor: InputTensor, row: bytes | str, field: str) -> bool:
+    content_type = tensor.parameters.get("content_type")
+    if content_type == "base64":
+        return False
+    if content_type is None:
+        return isinstance(row, bytes) and not _BASE64_ALPHABET.issuperset(row[:_SNIFFED_BYTES])
+    if not isinstance(content_type, str) or not content_type.startswith("image/"):
+        raise InvalidField(f"{tensor.name}.parameters.content_type", "expected base64 or image/…")
+    if isinstance(row, str):
+        raise InvalidField(field, f"{content_type} cannot travel as JSON text: send it in binary form, or as base64")
+    return True

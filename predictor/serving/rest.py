@@ -1,0 +1,224 @@
+"""REST: KServe's routes over our DataPlane, with our own for inference, and one form for every error."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import asynccontextmanager, suppress
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+import kserve.errors
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import ORJSONResponse, PlainTextResponse
+from kserve.protocol.rest.server import metrics_handler
+from kserve.protocol.rest.v1_endpoints import V1Endpoints
+from kserve.protocol.rest.v2_endpoints import V2Endpoints
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+
+from predictor.errors import (
+    DeadlineExceeded,
+    InvalidField,
+    InvalidRequest,
+    MethodNotAllowed,
+    NotFound,
+    NotReady,
+    NotSupported,
+    PredictorError,
+)
+from predictor.job import Job
+from predictor.serving.call import Call, RestAnswer
+from predictor.serving.limits import check_request_bytes, timeout_seconds
+from predictor.serving.logs import REQUEST_ID
+from predictor.serving.middleware import RequestMiddleware
+from predictor.serving.openapi import describe
+from predictor.serving.statuses import STATUSES, body_of, headers_of
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+    from typing import NoReturn
+
+    from predictor.serving.call import Protocol
+    from predictor.serving.dataplane import ClosedRepository, PredictorDataPlane
+    from predictor.serving.executor import Executor
+    from predictor.settings import Settings
+
+_log = logging.getLogger(__name__)
+_JSON_LENGTH = "inference-header-content-length"
+
+
+def build_app(
+    dataplane: PredictorDataPlane, repository: ClosedRepository, executor: Executor, settings: Settings
+) -> FastAPI:
+    """Return the REST application."""
+    app = FastAPI(title="faceswap-predictor", version=version("faceswap-predictor"), docs_url=None, redoc_url=None)
+    app.include_router(_Inference(dataplane, executor, settings).router())
+    app.include_router(_kserve_routes(dataplane, repository))
+    app.add_middleware(RequestMiddleware, lifecycle=dataplane.lifecycle)
+    for kind in (
+        PredictorError,
+        HTTPException,
+        RequestValidationError,
+        NotImplementedError,
+        kserve.errors.ModelNotReady,
+    ):
+        app.add_exception_handler(kind, _answer_error)
+    app.add_exception_handler(kserve.errors.ServerNotReady, _answer_error)
+    app.openapi = lambda: describe(app, settings)  # type: ignore[method-assign]  # FastAPI's own way to replace it
+    return app
+
+
+def _kserve_routes(dataplane: PredictorDataPlane, repository: ClosedRepository) -> APIRouter:
+    """Return KServe's own routes, but for those that do the work: its V2 parses on the event loop and loses bytes."""
+    v1, v2 = V1Endpoints(dataplane, repository), V2Endpoints(dataplane, repository)
+    router = APIRouter()
+    for path, endpoint in (
+        ("/", dataplane.live),
+        ("/v1/models", v1.models),
+        ("/v1/models/{model_name}", v1.model_ready),
+        ("/v2", v2.metadata),
+        ("/v2/health/live", v2.live),
+        ("/v2/health/ready", v2.ready),
+        ("/v2/models", v2.models),
+        ("/v2/models/{model_name}", v2.model_metadata),
+        ("/v2/models/{model_name}/ready", v2.model_ready),
+    ):
+        router.add_api_route(path, endpoint, methods=["GET"], tags=["state"])
+    router.add_api_route("/metrics", metrics_handler, methods=["GET"], response_class=PlainTextResponse, tags=["state"])
+    for path, endpoint in (("load", v2.load), ("unload", v2.unload)):
+        router.add_api_route(f"/v2/repository/models/{{model_name}}/{path}", endpoint, methods=["POST"], tags=["state"])
+    return router
+
+
+class _Inference:
+    """The routes that do the work: `:predict` and `infer`."""
+
+    def __init__(self, dataplane: PredictorDataPlane, executor: Executor, settings: Settings) -> None:
+        self._dataplane = dataplane
+        self._executor = executor
+        self._settings = settings
+
+    def router(self) -> APIRouter:
+        """Return the routes."""
+        router = APIRouter()
+        v1, v2 = "/v1/models/{model_name}", "/v2/models/{model_name}"
+        router.add_api_route(f"{v1}:predict", self.predict, methods=["POST"], tags=["V1"], response_model=None)
+        router.add_api_route(f"{v1}:explain", self.explain, methods=["POST"], tags=["V1"], response_model=None)
+        router.add_api_route(f"{v2}/infer", self.infer, methods=["POST"], tags=["V2"], response_model=None)
+        for path, method in (("", "GET"), ("/ready", "GET"), ("/infer", "POST")):
+            router.add_api_route(
+                f"{v2}/versions/{{model_version}}{path}",
+                self.version,
+                methods=[method],
+                include_in_schema=False,
+                response_model=None,
+            )
+        return router
+
+    async def predict(self, model_name: str, request: Request) -> Response:
+        """Serve V1."""
+        answer = await self._infer("v1", model_name, request)
+        return Response(answer.body, media_type="application/json")
+
+    async def infer(self, model_name: str, request: Request) -> Response:
+        """Serve V2, JSON and binary."""
+        answer = await self._infer("v2", model_name, request)
+        if answer.json_length is None:
+            return Response(answer.body, media_type="application/json")
+        headers = {_JSON_LENGTH: str(answer.json_length)}
+        return Response(answer.body, media_type="application/octet-stream", headers=headers)
+
+    async def explain(self, model_name: str) -> NoReturn:
+        """Refuse: there is no explainer."""
+        self._dataplane.get_model_from_registry(model_name)
+        raise NotSupported("explain is not offered")
+
+    async def version(self, model_name: str, model_version: str) -> NoReturn:
+        """Refuse: models have one version."""
+        self._dataplane.get_model_from_registry(model_name)
+        raise NotSupported(f"version {model_version} is not offered; models are served without versions")
+
+    async def _infer(self, protocol: Protocol, model_name: str, request: Request) -> RestAnswer:
+        await self._dataplane.get_model(model_name)
+        headers = dict(request.headers)
+        default = self._settings.request_timeout_seconds
+        job = Job(timeout_seconds(headers.get("x-request-timeout"), default), REQUEST_ID.get())
+        with self._executor.admission():
+            body = await self._body(request, job)
+            call = Call(protocol, body, job, headers.get(_JSON_LENGTH) if protocol == "v2" else None)
+            async with _watched(request, job):
+                answer, _ = await self._dataplane.infer(model_name, call, headers)
+        return answer  # type: ignore[no-any-return]  # a REST call comes back as a RestAnswer
+
+    async def _body(self, request: Request, job: Job) -> bytes:
+        """Read the body up to the limit; a length that is over it is refused before the first byte is read."""
+        limit = self._settings.limit_request_bytes
+        length = request.headers.get("content-length", "")
+        if length.isdigit():
+            check_request_bytes(int(length), limit)
+        parts, total = [], 0
+        try:
+            async with asyncio.timeout(job.remaining_seconds):
+                async for part in request.stream():
+                    total += len(part)
+                    check_request_bytes(total, limit)
+                    parts.append(part)
+        except TimeoutError:
+            raise DeadlineExceeded(job.timeout_seconds or 0.0) from None
+        except ClientDisconnect:
+            raise InvalidField("", "the connection ended before the body did") from None
+        return b"".join(parts)
+
+
+@asynccontextmanager
+async def _watched(request: Request, job: Job) -> AsyncIterator[None]:
+    """Abandon the job when the client hangs up, so that no further stage runs for nobody."""
+
+    async def watch() -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+        job.abandon()
+
+    watcher = asyncio.create_task(watch())
+    try:
+        yield
+    finally:
+        watcher.cancel()
+        with suppress(asyncio.CancelledError):
+            await watcher
+
+
+async def _answer_error(request: Request, error: Exception) -> Response:
+    ours = _ours(request, error)
+    return ORJSONResponse(body_of(ours), int(STATUSES[ours.code].http), headers_of(ours))
+
+
+def _ours(request: Request, error: Exception) -> PredictorError:
+    """Return what a framework's error is called here."""
+    if isinstance(error, PredictorError):
+        if error.code == "internal":
+            _log.error("failed", exc_info=error)
+        return error
+    if isinstance(error, HTTPException):
+        return _http_error(request, error)
+    if isinstance(error, RequestValidationError):
+        return InvalidField(".".join(str(part) for part in error.errors()[0]["loc"][1:]), "not valid")
+    if isinstance(error, NotImplementedError):
+        return NotSupported("not offered")
+    return NotReady()
+
+
+def _http_error(request: Request, error: HTTPException) -> PredictorError:
+    path = request.url.path
+    if error.status_code == STATUSES["method_not_allowed"].http:
+        return MethodNotAllowed(request.method, _allowed(error))
+    if error.status_code == STATUSES["not_found"].http:
+        return NotFound(path)
+    return InvalidRequest("the request cannot be served")
+
+
+def _allowed(error: HTTPException) -> Sequence[str]:
+    allow = (error.headers or {}).get("Allow", "")
+    return [method.strip() for method in allow.split(",") if method.strip()]

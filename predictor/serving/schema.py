@@ -1,0 +1,239 @@
+"""The shape of V1 bodies and V2 options: every field, its type and its bounds. Unknown fields are refused by name."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from predictor.errors import InvalidField
+from predictor.options import EnhanceOptions, OutputOptions, Pair, RestoreOptions, SwapOptions
+
+FaceId = Annotated[int, Field(ge=1, description="1-based, left to right")]
+Base64 = Annotated[str, Field(description="A picture as base64; a data: prefix and white space are allowed")]
+Name = Annotated[str, Field(min_length=1, max_length=128)]
+_T = TypeVar("_T", bound="_Strict")
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class NamedImage(_Strict):
+    """A picture with a name, which is an echo only, never a path."""
+
+    name: Name
+    image: Base64
+
+
+class Restore(_Strict):
+    """Which restorer, and how strongly."""
+
+    model: str | None = None
+    blend: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 1.0
+
+
+class Output(_Strict):
+    """How the answer's pictures are encoded."""
+
+    format: Literal["same", "jpeg", "png", "webp"] = "same"
+    quality: Annotated[int, Field(ge=1, le=100)] = 95
+
+    def options(self) -> OutputOptions:
+        """Return what the pipeline's side calls it."""
+        return OutputOptions(self.format, self.quality)
+
+
+class PairOfFaces(_Strict):
+    """One source face onto one destination face, or onto all."""
+
+    source: Name | None = None
+    source_face_id: FaceId = 1
+    destination_face_id: FaceId | Literal["all"] = 1
+
+
+class SwapFields(_Strict):
+    """The fields of a swap that are no pictures."""
+
+    source_face_id: FaceId = 1
+    destination_face_id: FaceId | Literal["all"] = 1
+    pairs: Annotated[list[PairOfFaces], Field(min_length=1)] | None = None
+    restore: bool | Restore = False
+    upscale: Literal[1, 2, 4] = 1
+    output: Output = Output()
+    report: bool = False
+
+    @model_validator(mode="after")
+    def _pairs_or_ids(self) -> SwapFields:
+        for name in ("source_face_id", "destination_face_id"):
+            if self.pairs is not None and name in self.model_fields_set:
+                raise _at(name, "not together with pairs")
+        return self
+
+    def swap_options(self) -> SwapOptions:
+        """Return what the pipeline is asked."""
+        pairs = self.pairs or [
+            PairOfFaces(source_face_id=self.source_face_id, destination_face_id=self.destination_face_id)
+        ]
+        return SwapOptions(
+            tuple(Pair(pair.source, pair.source_face_id, pair.destination_face_id) for pair in pairs),
+            _restore_options(self.restore),
+            self.upscale,
+        )
+
+
+class SwapBody(SwapFields):
+    """A V1 swap."""
+
+    image: Base64 | None = None
+    sources: Annotated[list[NamedImage], Field(min_length=1)] | None = None
+    destinations: Annotated[list[str | NamedImage], Field(min_length=1)] | None = None
+
+    @model_validator(mode="after")
+    def _one_kind_of_source(self) -> SwapBody:
+        if self.sources is None:
+            if self.image is None:
+                raise _at("image", "required")
+            if any(pair.source for pair in self.pairs or []):
+                raise _at("pairs", "a source is named, but sources is missing")
+            return self
+        if self.image is not None:
+            raise _at("sources", "not together with image")
+        names = [source.name for source in self.sources]
+        _require_unique("sources", names)
+        for index, pair in enumerate(self.pairs or []):
+            if pair.source is not None and pair.source not in names:
+                raise _at(f"pairs[{index}].source", f"no source is named {pair.source!r}")
+        return self
+
+    @model_validator(mode="after")
+    def _unique_destinations(self) -> SwapBody:
+        _require_unique(
+            "destinations",
+            [found if isinstance(found, str) else found.name for found in self.destinations or []],
+        )
+        return self
+
+
+class SwapTensorOptions(SwapFields):
+    """The `options` tensor of a V2 swap: preloaded destinations by name, when no destination tensor is sent."""
+
+    destinations: Annotated[list[str], Field(min_length=1)] | None = None
+
+    @model_validator(mode="after")
+    def _sources_are_rows(self) -> SwapTensorOptions:
+        for index, pair in enumerate(self.pairs or []):
+            if pair.source is not None:
+                raise _at(f"pairs[{index}].source", "on V2 every row of the tensor image is a source of its own")
+        _require_unique("destinations", self.destinations or [])
+        return self
+
+
+class EnhanceFields(_Strict):
+    """The fields of an enhance that are no pictures."""
+
+    restore: bool | Restore = True
+    upscale: Literal[1, 2, 4] = 2
+    output: Output = Output()
+    report: bool = False
+
+    def enhance_options(self) -> EnhanceOptions:
+        """Return what the pipeline is asked."""
+        return EnhanceOptions(_restore_options(self.restore), self.upscale)
+
+
+class EnhanceBody(EnhanceFields):
+    """A V1 enhance."""
+
+    image: Base64
+
+
+class DetectFields(_Strict):
+    """The fields of a detect that are no pictures: none."""
+
+
+class DetectBody(DetectFields):
+    """A V1 detect."""
+
+    image: Base64
+
+
+def validated(model: type[_T], value: object, prefix: str = "") -> _T:
+    """Return a body as its model.
+
+    Args:
+        model: The shape it must have.
+        value: What the JSON held.
+        prefix: Where it stands in the request: empty or `instances[2].`.
+
+    Raises:
+        InvalidField: The first thing that is wrong, with the path of its field.
+    """
+    if not isinstance(value, dict):
+        raise InvalidField(prefix.rstrip("."), "expected a JSON object")
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        field, reason = _first_problem(error)
+        raise InvalidField(prefix + field if field else prefix.rstrip("."), reason) from None
+
+
+class _FieldProblem(ValueError):
+    """A problem that a validator over several fields found in one of them."""
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(reason)
+        self.field = field
+
+
+def _at(field: str, reason: str) -> _FieldProblem:
+    return _FieldProblem(field, reason)
+
+
+def _require_unique(field: str, names: list[str]) -> None:
+    if len(set(names)) < len(names):
+        raise _at(field, "names must be unique")
+
+
+def _restore_options(restore: bool | Restore) -> RestoreOptions | None:  # noqa: FBT001  # the field's own type
+    if isinstance(restore, Restore):
+        return RestoreOptions(restore.model, restore.blend)
+    return RestoreOptions() if restore else None
+
+
+def _first_problem(error: ValidationError) -> tuple[str, str]:
+    """Return path and reason; where a field allows several types, those of the type that came furthest."""
+    problems = error.errors(include_url=False, include_input=False)
+    first = problems[0]["loc"][:1]
+    same_field = [problem for problem in problems if problem["loc"][:1] == first]
+    problem = max(same_field, key=lambda problem: len(_path(problem)))
+    cause: Any = problem.get("ctx", {}).get("error")
+    if isinstance(cause, _FieldProblem):
+        return cause.field, str(cause)
+    if len(same_field) > 1 and len(_path(problem)) <= len(first):
+        return _joined(_path(problem)), "; or ".join(dict.fromkeys(other["msg"].lower() for other in same_field))
+    reason = {"extra_forbidden": "unknown field", "missing": "required"}.get(problem["type"], problem["msg"].lower())
+    return _joined(_path(problem)), reason
+
+
+def _path(problem: Any) -> tuple[str | int, ...]:  # noqa: ANN401  # pydantic's ErrorDetails
+    """Return where a problem is, without the names pydantic gives to the types that a field allows."""
+    location: tuple[str | int, ...] = problem["loc"]
+    last = len(location) - 1
+    return tuple(
+        part
+        for index, part in enumerate(location)
+        if isinstance(part, int) or part in _FIELD_NAMES or (index == last and problem["type"] == "extra_forbidden")
+    )
+
+
+def _joined(path: tuple[str | int, ...]) -> str:
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    return text.removeprefix(".")
+
+
+_FIELD_NAMES = {
+    name
+    for model in (SwapBody, SwapTensorOptions, EnhanceBody, DetectBody, NamedImage, Restore, Output, PairOfFaces)
+    for name in model.model_fields
+}

@@ -1,0 +1,215 @@
+"""Builds and starts KServe's ModelServer with our REST and gRPC servers, loads in the background, drains on SIGTERM."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+from kserve.model_server import ModelServer
+from kserve.protocol.rest.server import RESTServer, _RefreshingServer
+
+from predictor import loader
+from predictor.errors import StartupError
+from predictor.serving.dataplane import ClosedRepository, Lifecycle, PredictorDataPlane
+from predictor.serving.executor import Executor
+from predictor.serving.grpc import PredictorGrpcServer
+from predictor.serving.loading import Loading
+from predictor.serving.logs import configure_logging
+from predictor.serving.models import all_models
+from predictor.serving.rest import build_app
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
+
+    from fastapi import FastAPI
+
+    from predictor.service import Service
+    from predictor.serving.models import AnyModel
+    from predictor.settings import Settings
+
+_log = logging.getLogger(__name__)
+EXIT_OK = 0
+EXIT_DROPPED = 1
+EXIT_CANNOT_START = 3
+_BACKLOG = 2048
+
+
+def serve(settings: Settings, build: Callable[[Settings], Service] = loader.load) -> int:
+    """Serve until SIGTERM or SIGINT; return the process's exit code.
+
+    Args:
+        settings: What the operator decided.
+        build: Makes the service; called once, in a thread, while probes are answered already.
+    """
+    configure_logging(settings)
+    try:
+        server = PredictorServer(settings, build)
+        server.start(server.models)
+    except StartupError as error:
+        print(f"faceswap-predictor cannot start: {error.sentence}", file=sys.stderr, flush=True)  # noqa: T201
+        return EXIT_CANNOT_START
+    return server.exit_code
+
+
+class PredictorServer(ModelServer):
+    """One process, three models, REST and gRPC.
+
+    KServe's own `start` closes the REST listener at once on SIGTERM and unloads models under running gRPC calls;
+    here the order is: not ready, drain delay, listeners closed, work finished, models unloaded.
+    """
+
+    def __init__(self, settings: Settings, build: Callable[[Settings], Service]) -> None:
+        super().__init__(http_port=settings.http_port, grpc_port=settings.grpc_port, workers=1, enable_grpc=False)
+        self.settings = settings
+        self.exit_code = EXIT_OK
+        self.lifecycle = Lifecycle()
+        self.executor = Executor(settings.workers, settings.queue_length, settings.queue_seconds)
+        self.dataplane = PredictorDataPlane(self.registered_models, self.lifecycle)
+        self.model_repository_extension = ClosedRepository(self.registered_models)
+        self.models = all_models(settings.model_name, Loading(lambda: build(settings)), self.executor, settings)
+        self._failure: StartupError | None = None
+        self._stopping: asyncio.Event | None = None
+        self._killed: asyncio.Event | None = None
+
+    def start(self, models: Sequence[AnyModel]) -> None:
+        """Serve until stopped; the models are loaded meanwhile.
+
+        Raises:
+            StartupError: A port is taken, or a model cannot be loaded.
+        """
+        for model in models:
+            self.register_model(model)
+        asyncio.run(self._serve())
+        if self._failure is not None:
+            raise self._failure
+
+    async def _serve(self) -> None:
+        self._stopping, self._killed = asyncio.Event(), asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._on_signal)
+        app = build_app(self.dataplane, self.model_repository_extension, self.executor, self.settings)
+        after_delay = self.settings.grace_seconds - self.settings.drain_delay_seconds
+        rest = PredictorRestServer(app, self.settings.http_port, after_delay, self.ssl_certfile, self.ssl_keyfile)
+        grpc = PredictorGrpcServer(self.dataplane, self.model_repository_extension, self.executor, self.settings)
+        _log.info("REST on port %d, gRPC on port %d, loading", rest.bind(), grpc.bind())
+        serving = [asyncio.create_task(rest.serve()), asyncio.create_task(grpc.serve())]
+        threading.Thread(target=self._load, args=(loop,), name="loader", daemon=True).start()
+        stopping = asyncio.create_task(self._stopping.wait())
+        await asyncio.wait([stopping, *serving], return_when=asyncio.FIRST_COMPLETED)
+        await self._drain(rest, grpc, serving)
+
+    def _load(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Load every model; runs in a thread of its own."""
+        try:
+            for model in self.models:
+                model.load()
+        except StartupError as error:
+            loop.call_soon_threadsafe(self._fail, error)
+        except Exception as error:  # noqa: BLE001  # whatever it was, the process must not sit there and never be ready
+            _log.exception("loading failed")
+            loop.call_soon_threadsafe(self._fail, StartupError(f"loading failed: {type(error).__name__}; see the log"))
+        else:
+            _log.info("ready")
+
+    def _fail(self, error: StartupError) -> None:
+        self._failure = error
+        self._on_signal()
+
+    def _on_signal(self) -> None:
+        assert self._stopping is not None  # noqa: S101  # set before handlers are
+        assert self._killed is not None  # noqa: S101
+        if self._stopping.is_set():
+            self._killed.set()
+        self._stopping.set()
+
+    async def _drain(
+        self, rest: PredictorRestServer, grpc: PredictorGrpcServer, serving: list[asyncio.Task[None]]
+    ) -> None:
+        """Stop in the order that loses no call."""
+        assert self._killed is not None  # noqa: S101
+        self.lifecycle.draining = True
+        killed = asyncio.create_task(_all_of(self._killed.wait()))
+        if self._failure is None:
+            _log.info("draining, requests in flight: %d", self.executor.admitted)
+            await asyncio.wait([killed], timeout=self.settings.drain_delay_seconds)
+        grace = 0.0 if self._failure else self.settings.grace_seconds - self.settings.drain_delay_seconds
+        rest.stop_listening()
+        finishing = asyncio.create_task(_all_of(grpc.shut_down(grace), *serving))
+        await asyncio.wait({killed, finishing}, return_when=asyncio.FIRST_COMPLETED, timeout=grace + 1)
+        self._finish()
+
+    def _finish(self) -> None:
+        """Unload the models now that nobody can call them, and go."""
+        dropped = self.executor.admitted
+        for name in list(self.registered_models.get_models()):
+            self.registered_models.unload(name)
+        self.executor.close()
+        if dropped:
+            _log.warning("stopped, requests dropped: %d", dropped)
+            logging.shutdown()
+            os._exit(EXIT_DROPPED)  # a worker's thread is still in a stage and would keep the process alive
+        _log.info("stopped, nothing dropped")
+
+
+async def _all_of(*awaitables: Awaitable[object]) -> None:
+    await asyncio.gather(*awaitables, return_exceptions=True)
+
+
+class PredictorRestServer(RESTServer):
+    """KServe's REST server around our own application, on a socket of ours."""
+
+    def __init__(
+        self, app: FastAPI, port: int, grace_seconds: float, certfile: str | None, keyfile: str | None
+    ) -> None:
+        super().__init__(
+            app,
+            data_plane=None,
+            model_repository_extension=None,
+            http_port=port,
+            grace_period=max(1, round(grace_seconds)),
+            ssl_certfile=certfile,
+            ssl_keyfile=keyfile,
+        )
+        self.config.access_log = False
+        self._server = _Uvicorn(self.config)
+        self._socket: socket.socket | None = None
+
+    def bind(self) -> int:
+        """Take the port, on IPv4 and IPv6, and return its number.
+
+        Raises:
+            StartupError: Somebody else has it.
+        """
+        both = socket.has_dualstack_ipv6()
+        family = socket.AF_INET6 if both else socket.AF_INET
+        try:
+            self._socket = socket.create_server(
+                ("", self.config.port), family=family, backlog=_BACKLOG, dualstack_ipv6=both
+            )
+        except OSError as error:
+            raise StartupError(f"PREDICTOR_HTTP_PORT: port {self.config.port} cannot be taken") from error
+        return int(self._socket.getsockname()[1])
+
+    async def serve(self) -> None:
+        """Serve until told to stop, and until what was accepted is answered."""
+        assert self._socket is not None  # noqa: S101  # bind comes first
+        await self._server.serve(sockets=[self._socket])
+
+    def stop_listening(self) -> None:
+        """Close the listener and idle connections; those with a request in flight after its answer."""
+        self._server.should_exit = True
+
+
+class _Uvicorn(_RefreshingServer):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals alone: the drain decides when the listener closes."""
+        yield

@@ -1,0 +1,88 @@
+"""What the operator decides, read from `PREDICTOR_…` environment variables once at start."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from predictor.errors import StartupError
+
+_MIB = 1024 * 1024
+Port = Annotated[int, Field(ge=0, le=65535)]
+Count = Annotated[int, Field(ge=1)]
+Seconds = Annotated[float, Field(gt=0)]
+# A model's name stands in a URL path and in a metric's label.
+ModelName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
+
+
+class Settings(BaseSettings):
+    """Every setting with its default; the README's table says the same."""
+
+    model_config = SettingsConfigDict(env_prefix="PREDICTOR_", env_ignore_empty=True, extra="ignore", frozen=True)
+
+    recipe: str = "embedded"
+    detector: str | None = None
+    swapper: str | None = None
+    restorer: str | None = None
+    upsampler: str | None = None
+
+    model_name: ModelName = "faceswap"
+    http_port: Port = 8080
+    grpc_port: Port = 8081
+
+    destinations_dir: Path | None = None
+    destinations_limit_bytes: Count = 1024 * _MIB
+
+    provider: Literal["auto", "cpu", "openvino", "cuda", "tensorrt"] = "auto"
+    threads: Count | None = None
+
+    workers: Count = 1
+    queue_length: Annotated[int, Field(ge=0)] = 16
+    queue_seconds: Seconds = 30.0
+    request_timeout_seconds: Seconds = 300.0
+
+    limit_request_bytes: Count = 32 * _MIB
+    limit_pixels: Count = 64_000_000
+    limit_pixels_per_request: Count = 128_000_000
+    limit_output_pixels: Count = 128_000_000
+    limit_faces: Count = 100
+    limit_destinations: Count = 32
+    limit_instances: Count = 32
+    limit_pairs: Count = 100
+
+    drain_delay_seconds: Annotated[float, Field(ge=0)] = 5.0
+    grace_seconds: Seconds = 60.0
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["auto", "json", "text"] = "auto"
+
+    @model_validator(mode="after")
+    def _grace_covers_the_drain_delay(self) -> Settings:
+        if self.grace_seconds <= self.drain_delay_seconds:
+            message = "grace_seconds counts from SIGTERM and must be larger than drain_delay_seconds"
+            raise ValueError(message)
+        return self
+
+
+def read_settings(**overrides: object) -> Settings:
+    """Read the environment; values given here win over it.
+
+    Raises:
+        StartupError: A value is of the wrong type or out of bounds; the sentence names the variable.
+    """
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]  # pydantic checks what the command line gave
+    except ValidationError as error:
+        raise StartupError(_sentence(error)) from error
+
+
+def _sentence(error: ValidationError) -> str:
+    problems = []
+    for problem in error.errors():
+        name = "".join(str(part) for part in problem["loc"][:1])
+        reason = problem["msg"].removeprefix("Value error, ")
+        problems.append(f"PREDICTOR_{name.upper()}: {reason}" if name else reason)
+    return "; ".join(problems)
