@@ -28,6 +28,9 @@ def decode(data: bytes) -> Contents:
     """Decode the samples; raises BrokenPictureError, Pillow OSError and others, where they are broken."""
     if _header(data)[2] not in {_RLE8, _RLE4}:
         return contents_of(BmpImageFile(BytesIO(data)))
+    offset, packed_bytes = struct.unpack_from("<10xI20xI", data)
+    if offset + packed_bytes > len(data):
+        raise BrokenPictureError("the BMP ends early")
     samples = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
     if samples is None:
         raise BrokenPictureError("the BMP data are damaged")

@@ -33,6 +33,11 @@ class Tag:
         """Bytes of the value."""
         return _TYPE_BYTES[self.type] * self.count
 
+    @property
+    def end(self) -> int:
+        """Where its value ends."""
+        return self.offset + self.size
+
 
 @dataclass(frozen=True, slots=True)
 class Directory:
@@ -42,11 +47,14 @@ class Directory:
     order: str
     """struct's byte order: `<` or `>`."""
     tags: dict[int, Tag]
+    """By number; where a value lies has not been checked."""
+    end: int
+    """Where the directory ends."""
 
     def numbers(self, number: int) -> tuple[int, ...]:
         """Return a tag's values, if it is there and made of unsigned integers; else nothing."""
         tag = self.tags.get(number)
-        if tag is None or tag.type not in _INTEGER_CODES:
+        if tag is None or tag.type not in _INTEGER_CODES or tag.end > len(self.data):
             return ()
         return struct.unpack_from(f"{self.order}{tag.count}{_INTEGER_CODES[tag.type]}", self.data, tag.offset)
 
@@ -57,17 +65,14 @@ class Directory:
     def raw(self, number: int) -> bytes | None:
         """Return a tag's value as it stands in the file."""
         tag = self.tags.get(number)
-        return None if tag is None else self.data[tag.offset : tag.offset + tag.size]
+        return None if tag is None else self.data[tag.offset : tag.end]
 
 
 def read_directory(data: bytes) -> Directory:
-    """Read the first directory.
-
-    Tags of unknown type are left out. All values together may not be larger than the file: many tags that point to
-    the same megabytes would make a reader copy them many times.
+    """Read the first directory; tags of unknown type are left out.
 
     Raises:
-        BrokenPictureError: It reaches beyond the data, or claims more than there is.
+        BrokenPictureError: It is none, or reaches beyond the data.
     """
     order = {b"II": "<", b"MM": ">"}.get(data[:2])
     if order is None:
@@ -79,9 +84,7 @@ def read_directory(data: bytes) -> Directory:
     except struct.error as error:
         raise BrokenPictureError("the directory ends early") from error
     known = {tag.number: tag for tag in tags if tag is not None}
-    if sum(tag.size for tag in known.values()) > len(data):
-        raise BrokenPictureError("the tags claim more than the file has")
-    return Directory(data, order, known)
+    return Directory(data, order, known, start + 2 + count * _ENTRY_BYTES)
 
 
 def exif_orientation(exif: bytes) -> int:
@@ -97,9 +100,6 @@ def _read_tag(data: bytes, order: str, position: int) -> Tag | None:
     number, kind, count, offset = struct.unpack_from(f"{order}HHII", data, position)
     if not 0 < kind < len(_TYPE_BYTES):
         return None
-    size = _TYPE_BYTES[kind] * count
-    if size <= _INLINE_BYTES:
+    if _TYPE_BYTES[kind] * count <= _INLINE_BYTES:
         offset = position + _ENTRY_BYTES - _INLINE_BYTES
-    if offset + size > len(data):
-        return None
     return Tag(number, kind, count, data[position : position + _ENTRY_BYTES], offset)

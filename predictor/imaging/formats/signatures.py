@@ -35,7 +35,6 @@ _NOT_TAKEN: tuple[tuple[bytes, str], ...] = (
     (rb"\0\0[\x01\x02]\0[^\0]\0", "ICO"),
     (rb"\0\0\0\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51", "JPEG 2000"),
     (rb"\0\0\0\x0cJXL \r\n\x87\n|\xff\x0a", "JPEG XL"),
-    (rb"\xff\xd8", "JPEG-LS or damaged JPEG"),
     (rb"%PDF", "PDF"),
     (rb"%!PS|\xc5\xd0\xd3\xc6", "PostScript"),
     (rb"\x76\x2f\x31\x01", "OpenEXR"),
@@ -49,7 +48,7 @@ _NOT_TAKEN: tuple[tuple[bytes, str], ...] = (
     (rb"SIMPLE  =", "FITS"),
     (rb"AT&TFORM", "DjVu"),
     (rb"/\* XPM|#define \w+_width", "XPM"),
-    (rb"(\xef\xbb\xbf)?\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*|<!DOCTYPE[^>]*>\s*)*<svg[\s>]", "SVG"),
+    (rb"(\xef\xbb\xbf)?\s*<(svg|[?!][^\0]*?<svg)[\s>]", "SVG"),
 )
 _TIFF = re.compile(rb"II\*\0|MM\0\*")
 _BEGINNING_BYTES = 1024  # enough for every signature, an SVG's preamble included

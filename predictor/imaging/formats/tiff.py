@@ -21,6 +21,9 @@ _SEPARATE_PLANES = 2
 _PREMULTIPLIED, _STRAIGHT = 1, 2
 _UNSIGNED = 1
 _DEEP_BITS = 16
+_STRIPS, _TILES = (273, 279), (324, 325)  # where they are, how many bytes they have
+_NEXT_BYTES = 4  # after its last tag a directory says where the next one is
+_MOST_STRIPS = 65_536  # Pillow goes through them in Python
 _LARGEST_TILE_PIXELS = 2**26  # a tile is unpacked whole, however little of it the picture needs
 # What the pixels depend on: the rest (profile, EXIF, text, thumbnails, orientation) no decoder gets to see.
 _PIXEL_TAGS = frozenset(
@@ -31,10 +34,12 @@ _PIXEL_TAGS = frozenset(
 
 def read_layout(data: bytes) -> Layout:
     """Return size and orientation; raises BrokenPictureError or UntakenKindError."""
-    directory = read_directory(data)
+    directory = _directory(data)
     width, height = directory.number(_WIDTH, 0), directory.number(_HEIGHT, 0)
     if directory.number(_TILE_WIDTH, 0) * directory.number(_TILE_HEIGHT, 0) > _LARGEST_TILE_PIXELS:
         raise UntakenKindError("TIFF with huge tiles")
+    if any(number in directory.tags and directory.tags[number].count > _MOST_STRIPS for number, _ in (_STRIPS, _TILES)):
+        raise UntakenKindError(f"TIFF with more than {_MOST_STRIPS:,} strips or tiles")
     orientation = directory.number(ORIENTATION, 1)
     return Layout("tiff", width, height, orientation if orientation in range(1, 9) else 1)
 
@@ -46,7 +51,11 @@ def decode(data: bytes) -> Contents:
         BrokenPictureError: They are broken; Pillow raises OSError and others.
         UntakenKindError: Floats, 32 bits, 16-bit Lab and the like.
     """
-    directory = read_directory(data)
+    directory = _directory(data)
+    for offsets, sizes in (_STRIPS, _TILES):
+        pairs = zip(directory.numbers(offsets), directory.numbers(sizes), strict=False)
+        if any(offset + size > len(data) for offset, size in pairs):
+            raise BrokenPictureError("the TIFF ends early")
     bits = set(directory.numbers(_BITS))
     if set(directory.numbers(_FORMAT)) - {_UNSIGNED} or bits - {1, 2, 4, 8, 12, _DEEP_BITS}:
         raise UntakenKindError(f"TIFF with samples of {max(bits, default=1)} bits or not whole numbers")
@@ -55,6 +64,18 @@ def decode(data: bytes) -> Contents:
     if bits == {_DEEP_BITS} and directory.number(_PHOTOMETRIC, 0) == _RGB:
         return _deep_rgb(bare, directory, profile)
     return _shallow(bare, directory, profile)
+
+
+def _directory(data: bytes) -> Directory:
+    """Read the directory and check that it lies in the file with all its values, which are together no larger.
+
+    Many tags that point to the same megabytes would make a decoder copy them many times.
+    """
+    directory = read_directory(data)
+    ends = [directory.end + _NEXT_BYTES, *(tag.end for tag in directory.tags.values())]
+    if max(ends) > len(data) or sum(tag.size for tag in directory.tags.values()) > len(data):
+        raise BrokenPictureError("the TIFF ends early")
+    return directory
 
 
 def _shallow(bare: bytes, directory: Directory, profile: bytes | None) -> Contents:
