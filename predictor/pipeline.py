@@ -52,6 +52,9 @@ class Source:
     """A picture that gives faces."""
 
     name: str
+    """What pairs call it."""
+    label: str
+    """What errors call it."""
     image: Image
     faces: Sequence[Face]
     """Left to right."""
@@ -108,9 +111,9 @@ class Pipeline:
         Raises:
             NoFaceFound, FaceIndexOutOfRange, DegenerateFace: The source has no such face.
         """
-        face = _face(source.faces, face_id, source.name)
+        face = _face(source.faces, face_id, source.label)
         with job.stage("identify"):
-            crop = _aligned(source.image, face, self._stages.swapper.source_template, source.name, len(source.faces))
+            crop = _aligned(source.image, face, self._stages.swapper.source_template, source.label, len(source.faces))
             embedder = self._stages.embedder
             if embedder is None:
                 return Identity(crop, None)

@@ -143,14 +143,19 @@ class Service:
             return encode(altered.picture, output, mark(trained=altered.trained))
 
     def _swap(self, work: SwapWork, job: Job) -> SwapAnswer:
-        sources = [Source(one.name, one.picture.image, self._faces(one, job)) for one in work.sources]
+        place = work.request.field  # errors name the instance as well as the picture
+        sources = [
+            Source(one.name, place + one.name, one.picture.image, self._faces(one, place, job)) for one in work.sources
+        ]
         identities = self._pipeline.identify_all(sources, work.request.options.pairs, job)
         pictures: list[AlteredPicture] = []
         skipped = list(work.skipped)
         for destination in work.destinations:
-            image, faces = destination.picture.image, self._faces(destination, job)
+            image, faces = destination.picture.image, self._faces(destination, place, job)
             try:
-                altered = self._pipeline.swap(image, faces, destination.name, identities, work.request.options, job)
+                altered = self._pipeline.swap(
+                    image, faces, place + destination.name, identities, work.request.options, job
+                )
             except _SKIPPABLE as error:
                 if work.request.destinations is not None:
                     raise
@@ -161,9 +166,9 @@ class Service:
             raise skipped[0].error
         return SwapAnswer(pictures, skipped, len(sources[0].faces))
 
-    def _faces(self, found: Subject | Destination, job: Job) -> Sequence[Face]:
+    def _faces(self, found: Subject | Destination, place: str, job: Job) -> Sequence[Face]:
         if isinstance(found, Subject) and found.faces is None:
-            found.faces = self._pipeline.find_faces(found.picture.image, found.name, job)
+            found.faces = self._pipeline.find_faces(found.picture.image, place + found.name, job)
         return found.faces or []
 
     def _decode(self, request: SwapRequest, subjects: Subjects) -> SwapWork:

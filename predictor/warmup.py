@@ -29,7 +29,7 @@ def warm_up(pipeline: Pipeline) -> None:
     job = Job()
     pipeline.find_faces(image, "the warm-up picture", job)
     pairs = (Pair(),)
-    identities = pipeline.identify_all([Source("warm-up", other, [face])], pairs, job)
+    identities = pipeline.identify_all([Source("warm-up", "the warm-up picture", other, [face])], pairs, job)
 
     def swap(options: SwapOptions) -> Image:
         return pipeline.swap(image, [face], "the warm-up picture", identities, options, job).image

@@ -101,14 +101,18 @@ def swap_v1(value: object, settings: Settings, prefix: str) -> SwapRequest:
 def enhance_v1(value: object, _settings: Settings, prefix: str) -> EnhanceRequest:
     """Read one V1 enhance object."""
     body = validated(EnhanceBody, value, prefix)
-    picture = EncodedPicture("image", decode_base64(body.image, f"{prefix}image"), f"{prefix}image")
+    picture = _only_picture(body.image, f"{prefix}image")
     return EnhanceRequest(picture, body.enhance_options(), body.output.options(), body.report)
 
 
 def detect_v1(value: object, _settings: Settings, prefix: str) -> DetectRequest:
     """Read one V1 detect object."""
     body = validated(DetectBody, value, prefix)
-    return DetectRequest(EncodedPicture("image", decode_base64(body.image, f"{prefix}image"), f"{prefix}image"))
+    return DetectRequest(_only_picture(body.image, f"{prefix}image"))
+
+
+def _only_picture(text: str, field: str) -> EncodedPicture:
+    return EncodedPicture(field, decode_base64(text, field), field)
 
 
 def swap_v2(request: TensorRequest, settings: Settings) -> Asked[SwapRequest]:
