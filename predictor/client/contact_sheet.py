@@ -47,18 +47,18 @@ def draw_contact_sheet(title: str, rows: Sequence[Row], footer: str) -> Image.Im
     """Lay the rows out below each other, as wide as three columns and as high as they need."""
     cells = [[_fit(panel, width) for panel, width in zip(_panels(row), _COLUMNS, strict=True)] for row in rows]
     heights = [max(cell.height for cell in row) for row in cells]
-    head, row_head, caption, foot = 150, 52, 44, 76
+    head, row_head, caption, foot = 158, 60, 52, 84
     sheet = Image.new("RGB", (_WIDTH, head + sum(heights) + len(rows) * (row_head + caption) + foot), _PAPER)
     draw = ImageDraw.Draw(sheet)
     _draw_head(draw, title)
     top = head
     for row, row_cells, height in zip(rows, cells, heights, strict=True):
         draw.line([(_MARGIN, top), (_WIDTH - _MARGIN, top)], _RULE, 1)
-        draw.text((_MARGIN, top + 14), row.title, _INK, _font(20))
+        draw.text((_MARGIN, top + 14), row.title, _INK, _font(24))
         _draw_row(sheet, row, row_cells, top + row_head)
         top += row_head + height + caption
     draw.line([(_MARGIN, top), (_WIDTH - _MARGIN, top)], _RULE, 1)
-    draw.text((_MARGIN, top + 24), footer, _GREY, _font(15))
+    draw.text((_MARGIN, top + 24), footer, _GREY, _font(18))
     return sheet
 
 
@@ -68,16 +68,16 @@ def save_contact_sheet(path: Path, title: str, rows: Sequence[Row], footer: str)
 
 
 def _draw_head(draw: ImageDraw.ImageDraw, title: str) -> None:
-    draw.text((_MARGIN, 40), title, _INK, _font(32))
+    draw.text((_MARGIN, 40), title, _INK, _font(38))
     for left, heading in zip(_lefts(), _HEADINGS, strict=True):
-        draw.text((left, 112), heading, _GREY, _font(16))
+        draw.text((left, 116), heading, _GREY, _font(19))
 
 
 def _draw_row(sheet: Image.Image, row: Row, cells: Sequence[Image.Image], top: int) -> None:
     draw = ImageDraw.Draw(sheet)
     for left, cell, panel in zip(_lefts(), cells, _panels(row), strict=True):
         sheet.paste(cell, (left, top))
-        draw.text((left, top + cell.height + 8), panel.caption, _GREY, _font(15))
+        draw.text((left, top + cell.height + 8), panel.caption, _GREY, _font(18))
 
 
 def _fit(panel: Panel, width: int) -> Image.Image:
@@ -95,7 +95,7 @@ def _fit(panel: Panel, width: int) -> Image.Image:
 def _draw_box(draw: ImageDraw.ImageDraw, number: int, box: Sequence[float]) -> None:
     left, top, right, bottom = box
     draw.rectangle((left, top, right, bottom), outline=_ACCENT, width=2)
-    font = _font(16)
+    font = _font(18)
     label = str(number)
     width = draw.textlength(label, font) + 12
     foot = max(top, 22.0)

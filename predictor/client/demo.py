@@ -79,7 +79,7 @@ def _run(output: Path) -> int:
             measured = _call_every_protocol(http, server)
             rows = [*_rows_of_preloaded(http, measured[0].swapped), _row_of_uploaded(http)]
     print("the predictor is stopped\n")
-    return _report(output, measured, rows)
+    return report(output, measured, rows)
 
 
 def _call_every_protocol(http: httpx.Client, server: RunningServer) -> list[Measured]:
@@ -136,7 +136,8 @@ def _boxes(http: httpx.Client, picture: bytes) -> list[tuple[int, Sequence[float
     return [(face["id"], face["box"]) for face in detect(http, picture)]
 
 
-def _report(output: Path, measured: Sequence[Measured], rows: Sequence[Row]) -> int:
+def report(output: Path, measured: Sequence[Measured], rows: Sequence[Row]) -> int:
+    """Write the pictures and the sheet, print the table; return 1 if the protocols' pictures differ, else 0."""
     paths = [_save(output, name, row.result.picture) for name, row in zip(_names(), rows, strict=True)]
     sheet = output / "contact_sheet.png"
     footer = "Every result is an altered picture and says so in its metadata. Recipe: embedded, no weights."

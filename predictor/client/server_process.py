@@ -58,7 +58,11 @@ def free_ports(count: int) -> list[int]:
 
 @contextmanager
 def serving(
-    settings: Mapping[str, str], *, log: Path | None = None, timeout_seconds: float = 120.0
+    settings: Mapping[str, str],
+    *,
+    log: Path | None = None,
+    timeout_seconds: float = 120.0,
+    grace_seconds: float = 90.0,
 ) -> Iterator[RunningServer]:
     """Run `python -m predictor serve` until the block ends.
 
@@ -66,6 +70,7 @@ def serving(
         settings: Settings by their names without the prefix, such as `HTTP_PORT`; the environment's are kept otherwise.
         log: File for what the server writes; None leaves it on this process's own output.
         timeout_seconds: How long it may take until it is ready.
+        grace_seconds: How long it may take to stop before it is killed.
 
     Raises:
         ServerDidNotStart: It ended or was not ready in time.
@@ -81,7 +86,7 @@ def serving(
             stderr=subprocess.STDOUT if output else None,
             start_new_session=True,  # Ctrl-C reaches it through us, once
         )
-        stack.callback(_stop, process)
+        stack.callback(_stop, process, grace_seconds)
         chosen = partial(_chosen, environment)
         http_url = f"http://127.0.0.1:{chosen('HTTP_PORT')}"
         _wait_until_ready(process, http_url, log, timeout_seconds)
@@ -118,7 +123,7 @@ def _is_ready(http: httpx.Client) -> bool:
         return False
 
 
-def _stop(process: subprocess.Popen[bytes], grace_seconds: float = 30.0) -> None:
+def _stop(process: subprocess.Popen[bytes], grace_seconds: float) -> None:
     if process.poll() is None:
         process.send_signal(signal.SIGTERM)
     try:

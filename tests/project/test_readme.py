@@ -26,8 +26,8 @@ README = (Path(__file__).parents[2] / "README.md").read_text()
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
 SHELL_BLOCKS = [text for language, text in BLOCKS if language == "sh"]
 PYTHON_BLOCKS = [text for language, text in BLOCKS if language == "python"]
-# The README's word, and what it means where these tests run: the tools that are installed, a server on free ports.
-SERVE = "make serve"
+# Commands that go on until they are stopped.
+SERVING = ("make serve", "-m predictor serve")
 # Not typed here: what runs these tests, and what needs a cluster.
 LEFT_OUT = ("make test", "kubectl ", "helm ")
 
@@ -103,8 +103,10 @@ class Reader:
         }
 
     def types(self, block: str) -> None:
-        if block.strip().endswith(SERVE):
+        if block.strip().endswith(SERVING):
             self._serves(block)
+            if "make" in block:
+                self.types(self._printed_call())
             return
         typed = self._run(["bash", "-euo", "pipefail", "-c", self._here(block)])
         assert typed.returncode == 0, f"{block}\n{typed.stdout}\n{typed.stderr}"
@@ -137,7 +139,7 @@ class Reader:
         with log:
             self._servers.append(
                 subprocess.Popen(
-                    ["bash", "-c", f"exec env {block.strip()}"],  # noqa: S607
+                    ["bash", "-c", f"exec env {self._here(block).strip()}"],  # noqa: S607
                     cwd=self.folder,
                     env=self._environment,
                     stdout=log,
@@ -153,6 +155,15 @@ class Reader:
             assert self._servers[-1].poll() is None, (self.folder / "server.log").read_text()
             self._pause()
         pytest.fail((self.folder / "server.log").read_text())
+
+    def _printed_call(self) -> str:
+        """The line that `make serve` shows once it is ready; the server may be ready a little before."""
+        for _ in range(20):
+            found = re.search(r"^ *(curl .*)$", (self.folder / "server.log").read_text(), re.MULTILINE)
+            if found:
+                return found[1]
+            self._pause()
+        pytest.fail("make serve prints no call")
 
     def _pause(self) -> None:
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -179,7 +190,7 @@ def test_its_commands_run_one_after_the_other_and_leave_the_pictures_it_says(rea
         reader.runs_python(block)
 
     made = sorted(path.relative_to(reader.folder / "out") for path in (reader.folder / "out").rglob("*.jpg"))
-    assert {Path("swapped.jpg"), Path("swapped_over_grpc.jpg")} <= set(made)
+    assert {Path("serve/swapped.jpg"), Path("swapped.jpg"), Path("swapped_over_grpc.jpg")} <= set(made)
     for path in (reader.folder / "out").rglob("*.[jp][pn]g"):
         with Image.open(path) as picture:
             picture.load()
