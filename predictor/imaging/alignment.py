@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from predictor.errors import DegenerateLandmarks
 from predictor.faces import Crop
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
     from predictor.faces import AffineMatrix, Image, Landmarks
 
 _SMALLEST_SPREAD_PIXELS = 1.0
+_SMALLEST_SCALE = 1e-3
+
+Pixels = TypeVar("Pixels", npt.NDArray[np.uint8], npt.NDArray[np.float32])
+"""A picture or a mask."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,7 +49,7 @@ def _template(name: str, size: int, points: list[tuple[float, float]]) -> Landma
     return LandmarkTemplate(name, size, np.array(points, np.float32))
 
 
-# insightface, utils/face_align.py (arcface_dst)
+# Source: arcface_dst of insightface's utils/face_align.py
 ARCFACE_112 = _template(
     "arcface_112",
     112,
@@ -52,7 +57,7 @@ ARCFACE_112 = _template(
 )
 # insightface: the same points, 8 px further right, for crops whose size is a multiple of 128
 ARCFACE_128 = LandmarkTemplate("arcface_128", 128, ARCFACE_112.points + np.array([8.0, 0.0], np.float32))
-# facexlib, utils/face_restoration_helper.py (FFHQ, 512)
+# Source: facexlib's utils/face_restoration_helper.py, the layout of FFHQ at 512
 FFHQ_512 = _template(
     "ffhq_512",
     512,
@@ -95,7 +100,8 @@ def similarity(points: Landmarks, onto: Landmarks) -> AffineMatrix:
 def align(image: Image, landmarks: Landmarks, template: LandmarkTemplate) -> Crop:
     """Crop a face so that its landmarks lie where the template wants them.
 
-    What lies beyond the picture's edge is filled with its nearest pixels.
+    What lies beyond the picture's edge is filled with its nearest pixels. A face much larger than the template is
+    shrunk by areas first: no moiré.
 
     Args:
         image: Picture the landmarks belong to, RGB, shape (H, W, 3).
@@ -128,5 +134,44 @@ def scale_of(matrix: AffineMatrix) -> float:
     return float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
 
 
+def prefiltered(image: Pixels, matrix: AffineMatrix) -> tuple[Pixels, AffineMatrix]:
+    """Shrink a picture before a warp that would jump over pixels, so that fine texture does not turn into moiré.
+
+    A linear warp looks at four pixels; from half the size down it misses some.
+
+    Args:
+        image: Picture or mask, shape (H, W) or (H, W, 3).
+        matrix: From the picture's pixels to wherever they go.
+
+    Returns:
+        The picture, or one a whole number of times smaller, and the matrix that takes its pixels to the same places.
+    """
+    factor = int(1.0 / max(scale_of(matrix), _SMALLEST_SCALE))
+    if factor <= 1:
+        return image, matrix
+    height, width = image.shape[:2]
+    small = max(1, width // factor), max(1, height // factor)
+    # Picture pixel = (small pixel + 0.5) * ratio - 0.5
+    ratio = np.array([width / small[0], height / small[1]])
+    linear = matrix[:, :2] * ratio
+    shift = matrix[:, 2] + matrix[:, :2] @ ((ratio - 1.0) / 2)
+    smaller = cv2.resize(image, small, interpolation=cv2.INTER_AREA).astype(image.dtype, copy=False)
+    return smaller, np.column_stack([linear, shift])
+
+
 def _warp(image: Image, matrix: AffineMatrix, size: int) -> Image:
-    return cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    seen, matrix = _seen(image, matrix, size)
+    smaller, matrix = prefiltered(seen, matrix)
+    crop = cv2.warpAffine(smaller, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return crop.astype(np.uint8, copy=False)
+
+
+def _seen(image: Image, matrix: AffineMatrix, size: int) -> tuple[Image, AffineMatrix]:
+    """Return the part of a picture that a crop can show, and its matrix: small faces in large pictures are cheap."""
+    height, width = image.shape[:2]
+    ends = np.array([(-1, -1), (size, -1), (size, size), (-1, size)], np.float32)
+    corners = transformed(ends, inverted(matrix))
+    left, top = np.clip(np.floor(corners.min(axis=0)) - 1, 0, (width - 1, height - 1)).astype(int)
+    right, bottom = np.clip(np.ceil(corners.max(axis=0)) + 2, (left + 1, top + 1), (width, height)).astype(int)
+    shift = matrix[:, 2] + matrix[:, :2] @ (left, top)
+    return image[top:bottom, left:right], np.column_stack([matrix[:, :2], shift])

@@ -1,0 +1,21 @@
+"""Swappers, by name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from predictor.swappers.blend import Blend
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from predictor.runtime.session import OpenSession
+    from predictor.stages import Swapper
+
+
+def _blend(_: OpenSession) -> Swapper:
+    return Blend()
+
+
+SWAPPERS: dict[str, Callable[[OpenSession], Swapper]] = {"blend": _blend}
+"""How each swapper is built; it may raise StartupError."""
