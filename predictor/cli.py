@@ -81,7 +81,7 @@ def _swap(options: argparse.Namespace) -> int:
         job, subjects = Job(), dict(known)
         works = work.service.read_swaps([request], job, subjects)
         (answer,) = work.service.swap_all(works, job)
-        known[id(source)] = subjects[id(source)]  # decoded and analysed once for all destinations
+        known[source] = subjects[source]  # decoded and analysed once for all destinations
         return work.write(path, answer.pictures[0])
 
     return work.over(options.destinations, swap)

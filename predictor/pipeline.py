@@ -14,6 +14,7 @@ from predictor.errors import (
     FaceIndexOutOfRange,
     InvalidField,
     NoFaceFound,
+    StageFailed,
     TooManyFaces,
     UnsupportedOption,
 )
@@ -21,6 +22,7 @@ from predictor.faces import FaceReport, Identity, left_to_right
 from predictor.imaging.alignment import align, inverted, scale_of, similarity
 from predictor.imaging.compositing import paste_back
 from predictor.imaging.masks import soft_ellipse
+from predictor.options import SwapOptions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from predictor.faces import AffineMatrix, Crop, Face, Image, Mask, SwappedCrop
     from predictor.imaging.alignment import LandmarkTemplate
     from predictor.job import Job
-    from predictor.options import EnhanceOptions, Pair, RestoreOptions, SwapOptions
+    from predictor.options import EnhanceOptions, Pair, RestoreOptions
     from predictor.stages import Detector, Embedder, Restorer, Swapper, Upsampler
 
 _T = TypeVar("_T")
@@ -61,6 +63,16 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Giver:
+    """A face of a source, ready to be given to faces of destinations."""
+
+    source: str
+    """Name of the source."""
+    face_id: int
+    identity: Identity
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Altered:
     """What the pipeline made of a picture."""
 
@@ -82,15 +94,27 @@ class Pipeline:
         self._stages = stages
         self._max_faces = max_faces
 
-    def check(self, options: SwapOptions | EnhanceOptions) -> None:
-        """Raise UnsupportedOption if this recipe cannot do what is asked; nothing is run."""
+    def check(self, options: SwapOptions | EnhanceOptions, place: str = "") -> None:
+        """Check what is asked before anything is run.
+
+        Args:
+            options: What is asked.
+            place: Where the request stands when there are several: `instances[2].`; errors name it.
+
+        Raises:
+            UnsupportedOption: This recipe cannot do it.
+            InvalidField: Two pairs give a face to the same face.
+        """
+        if isinstance(options, SwapOptions):
+            _require_one_source_each(options.pairs, place)
         restorers = [self._stages.restorer_name] if self._stages.restorer_name else []
         if options.restore and not restorers:
-            raise UnsupportedOption("restore", "restoring", restorers)
+            raise UnsupportedOption(f"{place}restore", "restoring", restorers)
         if options.restore and options.restore.model not in {None, *restorers}:
-            raise UnsupportedOption("restore.model", str(options.restore.model), restorers)
+            raise UnsupportedOption(f"{place}restore.model", str(options.restore.model), restorers)
         if options.upscale not in (1, *self.scales):
-            raise UnsupportedOption("upscale", str(options.upscale), [str(scale) for scale in (1, *self.scales)])
+            offered = [str(scale) for scale in (1, *self.scales)]
+            raise UnsupportedOption(f"{place}upscale", str(options.upscale), offered)
 
     def find_faces(self, image: Image, picture: str, job: Job) -> list[Face]:
         """Return all faces, left to right.
@@ -120,20 +144,26 @@ class Pipeline:
             portrait = align(source.image, face.landmarks, embedder.template).image
             return Identity(crop, embedder.embed([portrait])[0])
 
-    def identify_all(
-        self, sources: Sequence[Source], pairs: Sequence[Pair], job: Job
-    ) -> dict[tuple[str, int], Identity]:
-        """Return the identity of every source face that the pairs name, by source name and face id."""
+    def identify_all(self, sources: Sequence[Source], pairs: Sequence[Pair], job: Job) -> list[Giver]:
+        """Return who gives a face to each pair, in order; a pair that names no source takes the first one.
+
+        Raises:
+            NoFaceFound, FaceIndexOutOfRange, DegenerateFace: A source has no such face.
+        """
         by_name = {source.name: source for source in sources}
-        wanted = dict.fromkeys((pair.source or sources[0].name, pair.source_face_id) for pair in pairs)
-        return {(name, face_id): self.identify(by_name[name], face_id, job) for name, face_id in wanted}
+        wanted = [(pair.source or sources[0].name, pair.source_face_id) for pair in pairs]
+        givers = {
+            (name, face_id): Giver(name, face_id, self.identify(by_name[name], face_id, job))
+            for name, face_id in dict.fromkeys(wanted)
+        }
+        return [givers[one] for one in wanted]
 
     def swap(  # noqa: PLR0913  # one picture, its faces, who goes where: each is a different thing
         self,
         image: Image,
         faces: Sequence[Face],
         picture: str,
-        identities: Mapping[tuple[str, int], Identity],
+        givers: Sequence[Giver],
         options: SwapOptions,
         job: Job,
     ) -> Altered:
@@ -143,7 +173,7 @@ class Pipeline:
             image: The destination, RGB, shape (H, W, 3); not written to.
             faces: Its faces, left to right.
             picture: Its name, for errors.
-            identities: From `identify_all`; a pair without a source takes the first one's.
+            givers: From `identify_all`, one for each pair of the options.
             options: What to do; already passed `check`.
             job: Whose time this is.
 
@@ -152,25 +182,28 @@ class Pipeline:
             DeadlineExceeded: Nobody waits any more.
             StageFailed: A stage gave an answer that cannot be right.
         """
-        chosen = _choose(options.pairs, faces, picture, next(iter(identities))[0])
+        chosen = {index: givers[number] for index, number in _choose(options.pairs, faces, picture).items()}
         reports = [FaceReport(index, face) for index, face in enumerate(faces, start=1)]
         canvas = image.copy()
-        swapped = self._swap_faces(image, [(faces[i], identities[key]) for i, key in chosen.items()], picture, job)
-        for (index, (source, source_face_id)), (crop, result) in zip(chosen.items(), swapped, strict=True):
-            seconds = {"swap": job.stage_seconds["swap"] / len(chosen)}
-            seconds |= self._finish_face(canvas, image, faces[index], (crop, result), options.restore, job)
+        began = time.perf_counter()
+        swapped = self._swap_faces(image, faces, {index: one.identity for index, one in chosen.items()}, picture, job)
+        share = (time.perf_counter() - began) / len(chosen)
+        for (index, giver), (crop, result) in zip(chosen.items(), swapped, strict=True):
+            seconds = {"swap": share} | self._finish_face(
+                canvas, image, faces[index], (crop, result), options.restore, job
+            )
             reports[index] = FaceReport(
                 id=index + 1,
                 face=faces[index],
                 swapped=True,
                 restored=options.restore is not None,
-                source=source,
-                source_face_id=source_face_id,
+                source=giver.source,
+                source_face_id=giver.face_id,
                 fit=result.fit,
                 stage_seconds=seconds,
             )
         canvas = self._upsample(canvas, options.upscale, job)
-        return Altered(canvas, reports, self._trained(options, swapping=True))
+        return Altered(canvas, reports, self._stages.swapper.trained or self._trained(reports, options.upscale))
 
     def enhance(self, image: Image, faces: Sequence[Face], options: EnhanceOptions, job: Job) -> Altered:
         """Restore all faces of a picture and upsample it, as asked.
@@ -184,14 +217,14 @@ class Pipeline:
         canvas = image.copy()
         reports = []
         for index, face in enumerate(faces, start=1):
-            began = time.perf_counter()
+            restored, began = False, time.perf_counter()
             if options.restore:
                 with job.stage("restore"):
-                    self._restore_face(canvas, face, options.restore)
+                    restored = self._restore_face(canvas, face, options.restore)
             seconds = {"restore": time.perf_counter() - began} if options.restore else {}
-            reports.append(FaceReport(index, face, restored=options.restore is not None, stage_seconds=seconds))
+            reports.append(FaceReport(index, face, restored=restored, stage_seconds=seconds))
         canvas = self._upsample(canvas, options.upscale, job)
-        return Altered(canvas, reports, self._trained(options, swapping=False))
+        return Altered(canvas, reports, self._trained(reports, options.upscale))
 
     @property
     def can_restore(self) -> bool:
@@ -204,14 +237,18 @@ class Pipeline:
         return self._stages.upsampler.scales if self._stages.upsampler else ()
 
     def _swap_faces(
-        self, image: Image, wanted: Sequence[tuple[Face, Identity]], picture: str, job: Job
+        self, image: Image, faces: Sequence[Face], wanted: Mapping[int, Identity], picture: str, job: Job
     ) -> list[tuple[Crop, SwappedCrop]]:
+        swapper = self._stages.swapper
         with job.stage("swap"):
             crops = [
-                _aligned(image, face, _fitting(self._stages.swapper.templates, face), picture, len(wanted))
-                for face, _ in wanted
+                _aligned(image, faces[index], _fitting(swapper.templates, faces[index]), picture, len(faces))
+                for index in wanted
             ]
-            return list(zip(crops, self._stages.swapper.swap(crops, [identity for _, identity in wanted]), strict=True))
+            swapped = swapper.swap(crops, list(wanted.values()))
+        for crop, result in zip(crops, swapped, strict=True):
+            _require_size("swap", result.image, crop.image.shape)
+        return list(zip(crops, swapped, strict=True))
 
     def _finish_face(  # noqa: PLR0913  # the canvas grows from the picture by this one face
         self,
@@ -249,29 +286,30 @@ class Pipeline:
         mask = paste_back(pixels, result.image, result.mask, between)
         return _restored(restorer, pixels, restore.blend), mask, wide.matrix
 
-    def _restore_face(self, canvas: Image, face: Face, restore: RestoreOptions) -> None:
+    def _restore_face(self, canvas: Image, face: Face, restore: RestoreOptions) -> bool:
+        """Restore one face of the canvas, in place; return whether it could be aligned."""
         restorer = _present(self._stages.restorer)
         try:
             crop = align(canvas, face.landmarks, restorer.template)
         except DegenerateLandmarks:
-            return  # too small to align is too small to restore; the report says how many were
+            return False  # too small to align is too small to restore
         paste_back(canvas, _restored(restorer, crop.image, restore.blend), soft_ellipse(restorer.template), crop.matrix)
+        return True
 
     def _upsample(self, image: Image, scale: int, job: Job) -> Image:
         if scale == 1:
             return image
+        height, width = image.shape[:2]
         with job.stage("upsample"):
-            return _present(self._stages.upsampler).upsample(image, scale)
+            enlarged = _present(self._stages.upsampler).upsample(image, scale)
+        _require_size("upsample", enlarged, (height * scale, width * scale, 3))
+        return enlarged
 
-    def _trained(self, options: SwapOptions | EnhanceOptions, *, swapping: bool) -> bool:
-        stages = self._stages
-        return any(
-            (
-                swapping and stages.swapper.trained,
-                options.restore is not None and stages.restorer is not None and stages.restorer.trained,
-                options.upscale != 1 and stages.upsampler is not None and stages.upsampler.trained,
-            )
-        )
+    def _trained(self, reports: Sequence[FaceReport], upscale: int) -> bool:
+        """Return whether a trained network restored a face or enlarged the picture."""
+        restorer, upsampler = self._stages.restorer, self._stages.upsampler
+        restored = any(report.restored for report in reports)
+        return (restored and _present(restorer).trained) or (upscale != 1 and _present(upsampler).trained)
 
 
 def _present(stage: _T | None) -> _T:
@@ -289,22 +327,24 @@ def _face(faces: Sequence[Face], face_id: int, picture: str) -> Face:
     return faces[face_id - 1]
 
 
-def _choose(
-    pairs: Sequence[Pair], faces: Sequence[Face], picture: str, first_source: str
-) -> dict[int, tuple[str, int]]:
-    """Return which source face goes onto which destination face, by position."""
-    chosen: dict[int, tuple[str, int]] = {}
+def _require_one_source_each(pairs: Sequence[Pair], place: str) -> None:
+    taken: set[int | str] = set()
+    for number, pair in enumerate(pairs):
+        face_id = pair.destination_face_id
+        if face_id in taken or "all" in taken or (taken and face_id == "all"):
+            raise InvalidField(f"{place}pairs[{number}].destination_face_id", f"{face_id} has a source already")
+        taken.add(face_id)
+
+
+def _choose(pairs: Sequence[Pair], faces: Sequence[Face], picture: str) -> dict[int, int]:
+    """Return which pair is meant for which face, both by position, faces left to right."""
+    chosen: dict[int, int] = {}
     for number, pair in enumerate(pairs):
         if pair.destination_face_id == "all":
             _face(faces, 1, picture)
-            indices = list(range(len(faces)))
-        else:
-            _face(faces, pair.destination_face_id, picture)
-            indices = [pair.destination_face_id - 1]
-        for index in indices:
-            if index in chosen:
-                raise InvalidField(f"pairs[{number}]", f"face {index + 1} of {picture} has a source already")
-            chosen[index] = (pair.source or first_source, pair.source_face_id)
+            return dict.fromkeys(range(len(faces)), number)
+        _face(faces, pair.destination_face_id, picture)
+        chosen[pair.destination_face_id - 1] = number
     return dict(sorted(chosen.items()))
 
 
@@ -328,6 +368,7 @@ def _fitting(templates: Sequence[LandmarkTemplate], face: Face) -> LandmarkTempl
 
 def _restored(restorer: Restorer, crop: Image, blend: float) -> Image:
     (restored,) = restorer.restore([crop])
+    _require_size("restore", restored, crop.shape)
     if blend == 1.0:
         return restored
     mixed = crop.astype(np.float32) * (1.0 - blend) + restored.astype(np.float32) * blend
@@ -337,3 +378,8 @@ def _restored(restorer: Restorer, crop: Image, blend: float) -> Image:
 def _composed(second: AffineMatrix, first: AffineMatrix) -> AffineMatrix:
     """Return the one matrix that does `first`, then `second`."""
     return np.column_stack([second[:, :2] @ first[:, :2], second[:, :2] @ first[:, 2] + second[:, 2]])
+
+
+def _require_size(stage: str, image: Image, shape: tuple[int, ...]) -> None:
+    if image.shape != shape or image.dtype != np.uint8:
+        raise StageFailed(stage, f"gave {image.dtype} of shape {image.shape}; uint8 of shape {shape} was due")

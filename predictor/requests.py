@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from predictor.imaging.codec import Picture
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class EncodedPicture:
-    """A picture as it came."""
+    """A picture as it came; only the same object is the same picture."""
 
     name: str
     data: bytes = field(repr=False)
@@ -47,6 +47,8 @@ class EnhanceRequest:
     options: EnhanceOptions = EnhanceOptions()
     output: OutputOptions = OutputOptions()
     report: bool = False
+    field: str = ""
+    """Where the request stands when there are several: `instances[2].`; errors name it."""
 
 
 @dataclass(frozen=True, slots=True)

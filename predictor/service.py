@@ -47,8 +47,8 @@ class Subject:
     """Left to right; None until they are looked for."""
 
 
-Subjects = dict[int, Subject]
-"""Decoded pictures by the identity of the encoded one, so that what requests share is decoded once."""
+Subjects = dict[EncodedPicture, Subject]
+"""Decoded pictures by the encoded one, so that what requests share is decoded once."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,9 +93,8 @@ class Service:
             InvalidRequest: The first thing that is wrong, all limits before the first picture is decoded.
         """
         for request in requests:
-            self._pipeline.check(request.options)
-        given = {id(picture): picture for request in requests for picture in _pictures(request)}
-        self._check_pixels(given.values())
+            self._pipeline.check(request.options, request.field)
+        self._check_pixels(dict.fromkeys(picture for request in requests for picture in _pictures(request)))
         self._check_outputs(requests)
         known = {} if subjects is None else subjects
         with job.stage("decode"):
@@ -118,9 +117,11 @@ class Service:
 
     def read_enhances(self, requests: Sequence[EnhanceRequest], job: Job) -> list[Picture]:
         """Check what was asked against the recipe and the limits, then decode every picture."""
+        for request in requests:
+            self._pipeline.check(request.options, request.field)
+        self._check_pixels(request.picture for request in requests)
         total = 0
         for request in requests:
-            self._pipeline.check(request.options)
             size = self._output_size(request.picture, request.output)
             total = self._check_output([size], request.options.upscale, total)
         return self.read_pictures([request.picture for request in requests], job)
@@ -147,15 +148,13 @@ class Service:
         sources = [
             Source(one.name, place + one.name, one.picture.image, self._faces(one, place, job)) for one in work.sources
         ]
-        identities = self._pipeline.identify_all(sources, work.request.options.pairs, job)
+        givers = self._pipeline.identify_all(sources, work.request.options.pairs, job)
         pictures: list[AlteredPicture] = []
         skipped = list(work.skipped)
         for destination in work.destinations:
             image, faces = destination.picture.image, self._faces(destination, place, job)
             try:
-                altered = self._pipeline.swap(
-                    image, faces, place + destination.name, identities, work.request.options, job
-                )
+                altered = self._pipeline.swap(image, faces, place + destination.name, givers, work.request.options, job)
             except _SKIPPABLE as error:
                 if work.request.destinations is not None:
                     raise
@@ -163,7 +162,7 @@ class Service:
                 continue
             pictures.append(_altered(destination.name, destination.picture, altered))
         if not pictures:
-            raise skipped[0].error
+            raise skipped[len(work.skipped)].error
         return SwapAnswer(pictures, skipped, len(sources[0].faces))
 
     def _faces(self, found: Subject | Destination, place: str, job: Job) -> Sequence[Face]:
@@ -173,10 +172,10 @@ class Service:
 
     def _decode(self, request: SwapRequest, subjects: Subjects) -> SwapWork:
         def subject(found: EncodedPicture) -> Subject:
-            if id(found) not in subjects:
+            if found not in subjects:
                 picture = decode(found.data, found.field, self._settings.limit_pixels)
-                subjects[id(found)] = Subject(found.name, picture)
-            return subjects[id(found)]
+                subjects[found] = Subject(found.name, picture)
+            return subjects[found]
 
         sources = [subject(source) for source in request.sources]
         if request.destinations is None:

@@ -29,10 +29,10 @@ def warm_up(pipeline: Pipeline) -> None:
     job = Job()
     pipeline.find_faces(image, "the warm-up picture", job)
     pairs = (Pair(),)
-    identities = pipeline.identify_all([Source("warm-up", "the warm-up picture", other, [face])], pairs, job)
+    givers = pipeline.identify_all([Source("warm-up", "the warm-up picture", other, [face])], pairs, job)
 
     def swap(options: SwapOptions) -> Image:
-        return pipeline.swap(image, [face], "the warm-up picture", identities, options, job).image
+        return pipeline.swap(image, [face], "the warm-up picture", givers, options, job).image
 
     _require_picture("swap", swap(SwapOptions(pairs)), 1)
     if pipeline.can_restore:

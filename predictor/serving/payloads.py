@@ -102,7 +102,7 @@ def enhance_v1(value: object, _settings: Settings, prefix: str) -> EnhanceReques
     """Read one V1 enhance object."""
     body = validated(EnhanceBody, value, prefix)
     picture = _only_picture(body.image, f"{prefix}image")
-    return EnhanceRequest(picture, body.enhance_options(), body.output.options(), body.report)
+    return EnhanceRequest(picture, body.enhance_options(), body.output.options(), body.report, prefix)
 
 
 def detect_v1(value: object, _settings: Settings, prefix: str) -> DetectRequest:

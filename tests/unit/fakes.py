@@ -1,0 +1,122 @@
+"""Stages without models: each does something a test can see, and remembers what it was asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from predictor.faces import Box, Crop, Embedding, Face, Identity, Image, SwappedCrop
+from predictor.imaging.alignment import ARCFACE_112, FFHQ_512, LandmarkTemplate
+from predictor.imaging.masks import soft_square
+from predictor.pipeline import Pipeline, Stages
+
+SMALL = ARCFACE_112.scaled(64)
+LARGE = ARCFACE_112.scaled(128)
+RESTORER_TEMPLATE = FFHQ_512.scaled(96)
+
+
+def face_at(left: float, top: float, size: float = 60.0) -> Face:
+    """An upright face in a square box, its landmarks laid out as ArcFace's."""
+    points = (ARCFACE_112.points / ARCFACE_112.size * size + (left, top)).astype(np.float32)
+    return Face(Box(left, top, left + size, top + size), points, 0.9)
+
+
+def degenerate_face(left: float = 5.0, top: float = 5.0) -> Face:
+    """A face whose landmarks lie on one spot."""
+    return Face(Box(left, top, left + 10, top + 10), np.full((5, 2), 9.0, np.float32), 0.9)
+
+
+def plain(colour: tuple[int, int, int], height: int = 100, width: int = 200) -> Image:
+    """A picture in one colour; by its red a fake detector can tell pictures apart."""
+    return np.full((height, width, 3), colour, np.uint8)
+
+
+@dataclass
+class FakeDetector:
+    """Finds what it is told, the same on every picture or by the red of its first pixel."""
+
+    faces: Sequence[Face] | dict[int, Sequence[Face]] = ()
+    seen: list[Image] = field(default_factory=list)
+
+    def detect(self, image: Image) -> list[Face]:
+        self.seen.append(image)
+        return list(self.faces.get(int(image[0, 0, 0]), ()) if isinstance(self.faces, dict) else self.faces)
+
+
+@dataclass
+class FakeEmbedder:
+    """Gives every face the same embedding."""
+
+    template: LandmarkTemplate = ARCFACE_112
+    seen: list[Image] = field(default_factory=list)
+
+    def embed(self, crops: Sequence[Image]) -> list[Embedding]:
+        self.seen += crops
+        return [np.full(512, 512**-0.5, np.float32) for _ in crops]
+
+
+@dataclass
+class FakeSwapper:
+    """Fills a crop with the mean colour of the source's."""
+
+    source_template: LandmarkTemplate = ARCFACE_112
+    templates: Sequence[LandmarkTemplate] = (SMALL, LARGE)
+    trained: bool = False
+    paint: Callable[[Image, Identity], Image] = lambda crop, identity: np.full_like(
+        crop, np.rint(identity.crop.image.mean(axis=(0, 1)))
+    )
+    calls: list[tuple[list[Crop], list[Identity]]] = field(default_factory=list)
+
+    def swap(self, crops: Sequence[Crop], identities: Sequence[Identity]) -> list[SwappedCrop]:
+        self.calls.append((list(crops), list(identities)))
+        return [
+            SwappedCrop(self.paint(crop.image, identity), soft_square(crop.image.shape[0]), "network")
+            for crop, identity in zip(crops, identities, strict=True)
+        ]
+
+
+@dataclass
+class FakeRestorer:
+    """Paints a crop over."""
+
+    template: LandmarkTemplate = RESTORER_TEMPLATE
+    trained: bool = False
+    paint: Callable[[Image], Image] = lambda crop: np.full_like(crop, 250)
+    seen: list[Image] = field(default_factory=list)
+
+    def restore(self, crops: Sequence[Image]) -> list[Image]:
+        self.seen += [crop.copy() for crop in crops]
+        return [self.paint(crop) for crop in crops]
+
+
+@dataclass
+class FakeUpsampler:
+    """Repeats every pixel."""
+
+    scales: Sequence[int] = (2, 4)
+    trained: bool = False
+    enlarge: Callable[[Image, int], Image] = lambda image, scale: image.repeat(scale, axis=0).repeat(scale, axis=1)
+    seen: list[Image] = field(default_factory=list)
+
+    def upsample(self, image: Image, scale: int) -> Image:
+        self.seen.append(image)
+        return self.enlarge(image, scale)
+
+
+@dataclass
+class Fakes:
+    """A recipe of fakes; `pipeline` puts them to work."""
+
+    detector: FakeDetector = field(default_factory=FakeDetector)
+    embedder: FakeEmbedder | None = None
+    swapper: FakeSwapper = field(default_factory=FakeSwapper)
+    restorer: FakeRestorer | None = field(default_factory=FakeRestorer)
+    upsampler: FakeUpsampler | None = field(default_factory=FakeUpsampler)
+
+    def pipeline(self, max_faces: int = 100) -> Pipeline:
+        name = "fake" if self.restorer else None
+        return Pipeline(
+            Stages(self.detector, self.embedder, self.swapper, self.restorer, self.upsampler, name), max_faces
+        )
