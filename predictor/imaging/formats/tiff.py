@@ -57,7 +57,7 @@ def decode(data: bytes) -> Contents:
         if any(offset + size > len(data) for offset, size in pairs):
             raise BrokenPictureError("the TIFF ends early")
     bits = set(directory.numbers(_BITS))
-    if set(directory.numbers(_FORMAT)) - {_UNSIGNED} or bits - {1, 2, 4, 8, 12, _DEEP_BITS}:
+    if set(directory.numbers(_FORMAT)) - {_UNSIGNED} or bits - {1, 2, 4, 8, _DEEP_BITS}:
         raise UntakenKindError(f"TIFF with samples of {max(bits, default=1)} bits or not whole numbers")
     bare = _bare(directory)
     profile = directory.raw(_PROFILE)
