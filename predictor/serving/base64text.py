@@ -20,7 +20,7 @@ def decode_base64(text: str | bytes, field: str) -> bytes:
     Raises:
         InvalidBase64: It is none, or there is nothing in it.
     """
-    raw = _ascii(text, field)
+    raw = _ascii(text, field).lstrip(_WHITE_SPACE)
     if raw[:5].lower() == b"data:":
         comma = raw.find(b",", 0, _LONGEST_PREFIX)
         if comma < 0:

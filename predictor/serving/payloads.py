@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-import orjson
-
 from predictor.errors import InvalidField
 from predictor.requests import DetectRequest, EncodedPicture, EnhanceRequest, SwapRequest
 from predictor.serving.base64text import decode_base64
+from predictor.serving.jsontext import parse_json
 from predictor.serving.limits import check_count
 from predictor.serving.schema import (
     DetectBody,
@@ -64,7 +63,7 @@ def read_v1(body: object, settings: Settings, read: Callable[[object, Settings, 
     Raises:
         InvalidRequest: What is wrong, and where.
     """
-    value = _json(body) if isinstance(body, bytes | bytearray | memoryview | str) else body
+    value = parse_json(body) if isinstance(body, bytes | bytearray | memoryview | str) else body
     if not isinstance(value, dict):
         raise InvalidField("", "the body is not a JSON object")
     if "instances" not in value:
@@ -154,13 +153,6 @@ def detect_v2(request: TensorRequest, settings: Settings) -> Asked[DetectRequest
     return Asked([DetectRequest(picture) for picture in pictures], tensors=request)
 
 
-def _json(body: bytes | bytearray | memoryview | str) -> object:
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise InvalidField("", f"the body is not JSON: {error.msg}") from None
-
-
 def _tensors_by_name(request: TensorRequest, known: set[str]) -> dict[str, InputTensor]:
     tensors: dict[str, InputTensor] = {}
     for tensor in request.inputs:
@@ -189,42 +181,32 @@ def _options(model: type[_M], request: TensorRequest, tensors: dict[str, InputTe
         if name in _PROTOCOL_PARAMETERS:
             continue
         nested = isinstance(value, str) and value.lstrip()[:1] in {"{", "["}
-        fields[name] = _parsed(name, str(value)) if nested else value
+        fields[name] = parse_json(str(value), name) if nested else value
     return validated(model, fields)
 
 
 def _json_object(field: str, text: bytes | str) -> dict[str, object]:
-    value = _parsed(field, text)
+    value = parse_json(text, field)
     if not isinstance(value, dict):
         raise InvalidField(field, "expected a JSON object")
     return value
 
 
-def _parsed(field: str, text: bytes | str) -> object:
-    """Return what a JSON text in a field holds.
-
-    Raises:
-        InvalidField: It is not JSON.
-    """
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        raise InvalidField(field, f"not JSON: {error.msg}") from None
-
-
 def _pictures(tensors: dict[str, InputTensor], name: str, limit: int) -> tuple[list[EncodedPicture], bool]:
-    """Return the pictures of a tensor, and whether they came as raw bytes."""
+    """Return the pictures of a tensor, and whether any came as raw bytes."""
     tensor = tensors[name]
     if not tensor.rows:
         raise InvalidField(name, "expected at least one row")
     check_count(name, tensor.rows, limit)
-    pictures, raw = [], False
-    for index, row in enumerate(tensor.rows):
-        field = f"{name}[{index}]"
-        raw = _is_raw(tensor, row, field)
-        data = bytes(row) if raw and isinstance(row, bytes) else decode_base64(row, field)
-        pictures.append(EncodedPicture(f"{name}_{index + 1}", data, field))
-    return pictures, raw
+    read = [_picture(tensor, index, row) for index, row in enumerate(tensor.rows)]
+    return [picture for picture, _ in read], any(raw for _, raw in read)
+
+
+def _picture(tensor: InputTensor, index: int, row: bytes | str) -> tuple[EncodedPicture, bool]:
+    field = f"{tensor.name}[{index}]"
+    raw = _is_raw(tensor, row, field)
+    data = row if raw and isinstance(row, bytes) else decode_base64(row, field)
+    return EncodedPicture(f"{tensor.name}_{index + 1}", data, field), raw
 
 
 def _is_raw(tensor: InputTensor, row: bytes | str, field: str) -> bool:

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import PydanticKnownError
 
 from predictor.errors import InvalidField
 from predictor.options import EnhanceOptions, OutputOptions, Pair, RestoreOptions, SwapOptions
 
+
+def _only_whole(value: object) -> object:
+    # To Python True is 1 and 2.0 is 2, and so they are to a Literal.
+    if type(value) is not int:
+        raise PydanticKnownError("literal_error", {"expected": "1, 2 or 4"})
+    return value
+
+
+Upscale = Annotated[Literal[1, 2, 4], BeforeValidator(_only_whole)]
 FaceId = Annotated[int, Field(ge=1, description="1-based, left to right")]
 Base64 = Annotated[str, Field(description="A picture as base64; a data: prefix and white space are allowed")]
 Name = Annotated[str, Field(min_length=1, max_length=128)]
 _T = TypeVar("_T", bound="_Strict")
+_Path: TypeAlias = tuple[str | int, ...]
 
 
 class _Strict(BaseModel):
@@ -59,7 +70,7 @@ class SwapFields(_Strict):
     destination_face_id: FaceId | Literal["all"] = 1
     pairs: Annotated[list[PairOfFaces], Field(min_length=1)] | None = None
     restore: bool | Restore = False
-    upscale: Literal[1, 2, 4] = 1
+    upscale: Upscale = 1
     output: Output = Output()
     report: bool = False
 
@@ -87,15 +98,16 @@ class SwapBody(SwapFields):
 
     image: Base64 | None = None
     sources: Annotated[list[NamedImage], Field(min_length=1)] | None = None
-    destinations: Annotated[list[str | NamedImage], Field(min_length=1)] | None = None
+    destinations: Annotated[list[Name | NamedImage], Field(min_length=1)] | None = None
 
     @model_validator(mode="after")
     def _one_kind_of_source(self) -> SwapBody:
         if self.sources is None:
             if self.image is None:
                 raise _at("image", "required")
-            if any(pair.source for pair in self.pairs or []):
-                raise _at("pairs", "a source is named, but sources is missing")
+            for index, pair in enumerate(self.pairs or []):
+                if pair.source is not None:
+                    raise _at(f"pairs[{index}].source", "only together with sources")
             return self
         if self.image is not None:
             raise _at("sources", "not together with image")
@@ -118,7 +130,7 @@ class SwapBody(SwapFields):
 class SwapTensorOptions(SwapFields):
     """The `options` tensor of a V2 swap: preloaded destinations by name, when no destination tensor is sent."""
 
-    destinations: Annotated[list[str], Field(min_length=1)] | None = None
+    destinations: Annotated[list[Name], Field(min_length=1)] | None = None
 
     @model_validator(mode="after")
     def _sources_are_rows(self) -> SwapTensorOptions:
@@ -133,7 +145,7 @@ class EnhanceFields(_Strict):
     """The fields of an enhance that are no pictures."""
 
     restore: bool | Restore = True
-    upscale: Literal[1, 2, 4] = 2
+    upscale: Upscale = 2
     output: Output = Output()
     report: bool = False
 
@@ -202,32 +214,45 @@ def _restore_options(restore: bool | Restore) -> RestoreOptions | None:  # noqa:
 
 
 def _first_problem(error: ValidationError) -> tuple[str, str]:
-    """Return path and reason; where a field allows several types, those of the type that came furthest."""
+    """Return path and reason; where a value may have several types, those of the type that came furthest."""
     problems = error.errors(include_url=False, include_input=False)
-    first = problems[0]["loc"][:1]
-    same_field = [problem for problem in problems if problem["loc"][:1] == first]
-    problem = max(same_field, key=lambda problem: len(_path(problem)))
+    value = _parts(problems[0])[0]
+    same_value = [problem for problem in problems if problem["loc"][: len(value)] == value]
+    problem = max(same_value, key=lambda one: len(_path(one)))
     cause: Any = problem.get("ctx", {}).get("error")
     if isinstance(cause, _FieldProblem):
         return cause.field, str(cause)
-    if len(same_field) > 1 and len(_path(problem)) <= len(first):
-        return _joined(_path(problem)), "; or ".join(dict.fromkeys(other["msg"].lower() for other in same_field))
-    reason = {"extra_forbidden": "unknown field", "missing": "required"}.get(problem["type"], problem["msg"].lower())
-    return _joined(_path(problem)), reason
+    path = _path(problem)
+    if problem["type"] in _REASONS:
+        return _joined(path), _REASONS[problem["type"]]
+    expected = dict.fromkeys(_expected(one) for one in same_value if _path(one) == path)
+    return _joined(path), f"expected {' or '.join(expected)}"
 
 
-def _path(problem: Any) -> tuple[str | int, ...]:  # noqa: ANN401  # pydantic's ErrorDetails
-    """Return where a problem is, without the names pydantic gives to the types that a field allows."""
-    location: tuple[str | int, ...] = problem["loc"]
-    last = len(location) - 1
-    return tuple(
-        part
-        for index, part in enumerate(location)
-        if isinstance(part, int) or part in _FIELD_NAMES or (index == last and problem["type"] == "extra_forbidden")
-    )
+def _expected(problem: Any) -> str:  # noqa: ANN401  # pydantic's ErrorDetails
+    kind = problem["type"]
+    return _EXPECTED[kind].format(**problem.get("ctx", {})) if kind in _EXPECTED else str(problem["msg"])
 
 
-def _joined(path: tuple[str | int, ...]) -> str:
+def _path(problem: Any) -> _Path:  # noqa: ANN401  # pydantic's ErrorDetails
+    """Return where a problem is, without the names pydantic gives to the types that a value may have."""
+    return tuple(part for parts in _parts(problem) for part in parts)
+
+
+def _parts(problem: Any) -> list[_Path]:  # noqa: ANN401  # pydantic's ErrorDetails
+    """Return where a problem is, cut where a value may have several types."""
+    location: _Path = problem["loc"]
+    parts: list[list[str | int]] = [[]]
+    for index, part in enumerate(location):
+        is_unknown_field = index == len(location) - 1 and problem["type"] == "extra_forbidden"
+        if isinstance(part, int) or part in _FIELD_NAMES or is_unknown_field:
+            parts[-1].append(part)
+        else:
+            parts.append([])
+    return [tuple(one) for one in parts]
+
+
+def _joined(path: _Path) -> str:
     text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
     return text.removeprefix(".")
 
@@ -236,4 +261,22 @@ _FIELD_NAMES = {
     name
     for model in (SwapBody, SwapTensorOptions, EnhanceBody, DetectBody, NamedImage, Restore, Output, PairOfFaces)
     for name in model.model_fields
+}
+_REASONS = {"extra_forbidden": "unknown field", "missing": "required"}
+# pydantic's kinds of problem in our words
+_EXPECTED = {
+    "bool_type": "true or false",
+    "dict_type": "an object",
+    "finite_number": "a finite number",
+    "float_type": "a number",
+    "greater_than_equal": "at least {ge:g}",
+    "int_type": "a whole number",
+    "less_than_equal": "at most {le:g}",
+    "list_type": "a list",
+    "literal_error": "{expected}",
+    "model_type": "an object",
+    "string_too_long": "at most {max_length} characters",
+    "string_too_short": "at least {min_length} character",
+    "string_type": "a text",
+    "too_short": "at least {min_length} entry",
 }

@@ -14,6 +14,7 @@ import numpy as np
 import orjson
 
 from predictor.errors import InvalidField
+from predictor.serving.jsontext import parse_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -86,17 +87,15 @@ def read_rest(body: bytes, json_length: str | None) -> TensorRequest:
         InvalidField: It is not JSON, or not of V2's shape.
     """
     length = _json_length(json_length, len(body))
-    try:
-        request = orjson.loads(body[:length])
-    except orjson.JSONDecodeError as error:
-        raise InvalidField("", f"the body is not JSON: {error.msg}") from None
+    request = parse_json(body[:length])
     if not isinstance(request, dict):
         raise InvalidField("", "the body is not a JSON object")
-    _refuse_unknown("", request, {"id", "parameters", "inputs", "outputs"})
+    # KServe's own client repeats the model's name here.
+    _refuse_unknown("", request, {"id", "model_name", "parameters", "inputs", "outputs"})
     parameters = _parameters("parameters", request.get("parameters"))
     inputs = _read_inputs(request.get("inputs"), memoryview(body)[length:])
     return TensorRequest(
-        id=_text("id", request.get("id") or ""),
+        id=_text("id", "" if request.get("id") is None else request["id"]),
         inputs=inputs,
         parameters=parameters,
         outputs=_read_requested(request.get("outputs")),
@@ -199,7 +198,8 @@ def checked_tensor(
 def _json_length(header: str | None, available: int) -> int:
     if header is None:
         return available
-    if not header.isascii() or not header.isdigit() or int(header) > available:
+    short_enough = len(header) <= len(str(available))  # int() takes no text of thousands of digits
+    if not (short_enough and header.isascii() and header.isdigit() and int(header) <= available):
         raise InvalidField("Inference-Header-Content-Length", "expected a length not beyond the body's end")
     return int(header)
 
