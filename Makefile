@@ -50,7 +50,7 @@ lock: $(STAMP)  ## resolve the lock files anew, and prove each by installing it
 prove-%: $(STAMP)
 	@echo "proving requirements/$*.txt"
 	@fresh=$$(mktemp -d) && trap 'rm -rf "$$fresh"' EXIT && $(PYTHON) -m venv "$$fresh/venv" && \
-		$(ORDINARY) "$$fresh/venv/bin/python" -m pip install --quiet --disable-pip-version-check \
+		$(ORDINARY) "$$fresh/venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-compile \
 			--no-deps --require-hashes --only-binary :all: -r requirements/$*.txt && \
 		$(ORDINARY) "$$fresh/venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps . && \
 		(cd "$$fresh" && venv/bin/python -m predictor --help >/dev/null) && \
@@ -60,7 +60,8 @@ prove-%: $(STAMP)
 
 setup: $(STAMP)
 
-# pip's own words and progress bars are shown: this is the minute a newcomer waits.
+# pip's own words and progress bars are shown: this is the minute a newcomer waits. Files are compiled when they are
+# first imported (--no-compile): most never are, and it halves the minute.
 $(STAMP): requirements/dev.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed, and none of '$(CANDIDATES)' is one;" \
 		"name yours: make PYTHON=/path/to/python3.11 ..." >&2; exit 1; }
@@ -69,6 +70,7 @@ $(STAMP): requirements/dev.txt pyproject.toml
 	@echo "setting up $(VENV) (once, about a minute)"
 	@$(PYTHON) -m venv --clear $(VENV) || { \
 		echo "$(PYTHON) cannot make virtual environments; where Python came from Debian, install python3-venv" >&2; exit 1; }
-	@$(BIN)/python -m pip install --disable-pip-version-check --no-deps --require-hashes -r requirements/dev.txt
+	@$(BIN)/python -m pip install --disable-pip-version-check --no-compile \
+		--no-deps --require-hashes -r requirements/dev.txt
 	@$(BIN)/python -m pip install --disable-pip-version-check --no-deps --no-build-isolation --quiet -e .
 	@touch $@
