@@ -96,4 +96,6 @@ def _read_object_input(tensor: InferInput) -> InputTensor:
     # KServe keeps raw contents in this private attribute only; pinned below 0.22 and tested.
     raw = tensor._raw_data  # noqa: SLF001
     rows = list(tensor.data or []) if raw is None else deserialized(tensor.name, raw)
+    if not all(isinstance(row, bytes | str) for row in rows):
+        raise InvalidField(tensor.name, "expected rows of bytes or text")
     return checked_tensor(tensor.name, tensor.datatype, tensor.shape, rows, to_http_parameters(tensor.parameters or {}))
