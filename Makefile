@@ -45,15 +45,17 @@ lock: $(STAMP)  ## resolve the lock files anew, and prove each by installing it
 	$(RESOLVE) --overrides requirements/overrides-cpu.txt --constraints requirements/dev.txt \
 		--output-file requirements/cpu.txt >/dev/null
 	@$(MAKE) prove-cpu prove-dev
+	@! git diff --quiet -- requirements/dev.txt || touch $(STAMP)  # nothing new to set up
 
-# A release can be up for one platform only, so a lock counts once it was installed, here and (on paper) on 3.12.
-prove-%: $(STAMP)
+# A release can be up for one platform only, so a lock counts once it was installed here, and once each of its
+# files was found for 3.12.
+prove-%:
 	@echo "proving requirements/$*.txt"
 	@fresh=$$(mktemp -d) && trap 'rm -rf "$$fresh"' EXIT && $(PYTHON) -m venv "$$fresh/venv" && \
 		$(ORDINARY) "$$fresh/venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-compile \
 			--no-deps --require-hashes --only-binary :all: -r requirements/$*.txt && \
 		$(ORDINARY) "$$fresh/venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps . && \
-		(cd "$$fresh" && venv/bin/python -m predictor --help >/dev/null) && \
+		(cd "$$fresh" && venv/bin/python -c 'import predictor.cli, predictor.serving.server') && \
 		$(ORDINARY) $(BIN)/uv --no-config --quiet pip install --dry-run --target "$$fresh/other" --python-version 3.12 \
 			--no-deps --require-hashes --only-binary :all: -r requirements/$*.txt && \
 		echo "requirements/$*.txt installs, and every file of it exists for Python 3.12 too"
