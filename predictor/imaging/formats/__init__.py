@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from predictor.imaging.formats import avif, bmp, gif, jpeg, png, tiff, webp
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from predictor.imaging.formats.contents import Contents, Layout
     from predictor.imaging.picture import PictureFormat
@@ -25,7 +25,7 @@ class Reader:
     decode: Callable[[bytes], Contents]
 
 
-READERS: Mapping[PictureFormat, Reader] = {
+READERS: dict[PictureFormat, Reader] = {
     "jpeg": Reader(jpeg.read_layout, jpeg.decode),
     "png": Reader(png.read_layout, png.decode),
     "webp": Reader(webp.read_layout, webp.decode),

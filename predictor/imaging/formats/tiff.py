@@ -14,10 +14,11 @@ from predictor.imaging.formats.ifd import ORIENTATION, Directory, read_directory
 from predictor.imaging.formats.pillow import contents_of
 
 # TIFF 6.0, sections 8, 15, 18 and 19
-_WIDTH, _HEIGHT, _BITS, _PHOTOMETRIC, _SAMPLES = 256, 257, 258, 262, 277
+_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262
 _PLANAR, _TILE_WIDTH, _TILE_HEIGHT, _EXTRA, _FORMAT, _PROFILE = 284, 322, 323, 338, 339, 34675
 _WHITE_IS_ZERO, _RGB, _LAB = 0, 2, 8
 _SEPARATE_PLANES = 2
+_OLD_JPEG = 6  # withdrawn by Adobe in TIFF technical note 2
 _PREMULTIPLIED, _STRAIGHT = 1, 2
 _UNSIGNED = 1
 _DEEP_BITS = 16
@@ -59,6 +60,8 @@ def decode(data: bytes) -> Contents:
     bits = set(directory.numbers(_BITS))
     if set(directory.numbers(_FORMAT)) - {_UNSIGNED} or bits - {1, 2, 4, 8, _DEEP_BITS}:
         raise UntakenKindError(f"TIFF with samples of {max(bits, default=1)} bits or not whole numbers")
+    if directory.number(_COMPRESSION, 1) == _OLD_JPEG:
+        raise UntakenKindError("TIFF with old-style JPEG")
     bare = _bare(directory)
     profile = directory.raw(_PROFILE)
     if bits == {_DEEP_BITS} and directory.number(_PHOTOMETRIC, 0) == _RGB:

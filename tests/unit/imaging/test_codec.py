@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 
 import numpy as np
@@ -223,6 +224,17 @@ def test_the_same_picture_gives_the_same_bytes(kind: OutputFormat) -> None:
     picture = decode(FILES["png alpha"], "image", MANY)
 
     assert encode(picture, OutputOptions(kind), b"<mark/>") == encode(picture, OutputOptions(kind), b"<mark/>")
+
+
+def test_many_threads_read_and_write_as_one_does() -> None:
+    def through(name: str) -> bytes:
+        return encode(decode(FILES[name], "image", MANY), OutputOptions("same"), b"<mark/>")
+
+    names = list(FILES) * 3
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(through, names))
+
+    assert found == [through(name) for name in names]
 
 
 @pytest.mark.parametrize(("kind", "longest"), [("webp", 16_383), ("jpeg", 65_500)])

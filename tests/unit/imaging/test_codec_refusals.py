@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from predictor.errors import ImageTooLarge, InvalidRequest, UndecodableImage, UnsupportedImage
 from predictor.imaging.codec import decode, probe
+from predictor.imaging.formats import READERS, Reader, png
+from predictor.imaging.formats.contents import Layout
 from tests.unit.imaging import drawn
 
 MANY = 10**6
@@ -125,6 +127,13 @@ def test_no_guard_of_pillows_warns_or_is_changed() -> None:
         decode(data, "image", 10**9)
 
     assert before == PIL.Image.MAX_IMAGE_PIXELS
+
+
+def test_a_decoder_that_disagrees_with_the_header_is_not_believed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(READERS, "png", Reader(lambda _: Layout("png", 9, 9), png.decode))
+
+    with pytest.raises(UndecodableImage, match="disagree"):
+        decode(FILES["png"], "image", MANY)
 
 
 def picture_or_our_error(data: bytes) -> None:

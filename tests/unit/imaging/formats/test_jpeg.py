@@ -41,6 +41,14 @@ def test_a_file_of_very_many_scans_is_given_up() -> None:
         decode(PROGRESSIVE[:-2] + scan * 100 + b"\xff\xd9", "x", MANY)
 
 
+def test_a_height_that_only_comes_after_the_pixels_is_no_header() -> None:
+    frame = BASELINE.index(b"\xff\xc0")
+    data = BASELINE[: frame + 5] + b"\0\0" + BASELINE[frame + 7 :]
+
+    with pytest.raises(UndecodableImage, match="no pixels"):
+        probe(data, "x")
+
+
 def test_twelve_bits_are_named_and_not_taken() -> None:
     frame = BASELINE.index(b"\xff\xc0")
     data = BASELINE[: frame + 4] + b"\x0c" + BASELINE[frame + 5 :]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import struct
+import tracemalloc
 import zlib
 
 import numpy as np
@@ -10,6 +11,7 @@ from predictor.errors import UndecodableImage
 from predictor.imaging.codec import decode
 from predictor.imaging.formats.contents import BrokenPictureError
 from predictor.imaging.formats.png import read_layout
+from predictor.imaging.profiles import LARGEST_PROFILE_BYTES
 from tests.unit.imaging import drawn
 from tests.unit.imaging.drawn import chunk, png
 
@@ -67,15 +69,40 @@ def test_grey_with_opacity_of_16_bits_keeps_both() -> None:
     assert np.array_equal(picture.deep_alpha, samples[:, 1::2])
 
 
+def test_grey_with_opacity_goes_through_its_grey_profile() -> None:
+    rows = [struct.pack(">2H", 55 * 257, 40_000) * 16] * 4
+
+    picture = decode(
+        png(SIZE, 16, 4, rows, chunk(b"iCCP", b"x\0\0" + zlib.compress(drawn.grey_profile()))), "image", MANY
+    )
+
+    assert np.abs(picture.image.astype(int) - 128).max() <= 1
+    assert picture.deep_alpha is not None
+    assert (picture.deep_alpha == 40_000).all()
+
+
+@pytest.mark.parametrize("name", [b"PLTE", b"tRNS"])
+def test_damaged_colours_and_transparency_are_noticed(name: bytes) -> None:
+    data = bytearray(drawn.files()["png palette transparent"])
+    data[data.index(name) + 9] ^= 1
+
+    with pytest.raises(UndecodableImage, match="damaged"):
+        decode(bytes(data), "image", MANY)
+
+
 def test_text_bombs_and_broken_metadata_neither_cost_nor_refuse() -> None:
     bomb = zlib.compress(bytes(100_000_000), 9)
     good = drawn.files()["png"]
     extra = chunk(b"zTXt", b"Comment\0\0" + bomb) + chunk(b"iCCP", b"bomb\0\0" + bomb) + chunk(b"eXIf", b"junk")
 
+    tracemalloc.start()
     picture = decode(good[:33] + extra + good[33:], "image", MANY)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
 
     assert np.array_equal(picture.image, drawn.drawing())
     assert picture.profile is None
+    assert peak < 4 * LARGEST_PROFILE_BYTES
 
 
 def test_only_the_first_picture_of_an_animation_is_read() -> None:

@@ -110,8 +110,9 @@ def test_a_fourth_sample_that_is_no_opacity_is_left_out() -> None:
         {258: (16, 16, 16), 262: (8,), 277: (3,)},
         {258: (16, 16, 16), 262: (2,), 277: (3,), 284: (2,)},
         {258: (16,), 262: (1,), 339: (2,)},
+        {258: (8, 8, 8), 259: (6,), 262: (6,), 277: (3,)},
     ],
-    ids=["floats", "32 bits", "16-bit Lab", "16-bit planes", "signed"],
+    ids=["floats", "32 bits", "16-bit Lab", "16-bit planes", "signed", "old JPEG"],
 )
 def test_layouts_that_no_codec_reads_rightly_are_named_and_not_taken(tags: dict[int, tuple[int, ...]]) -> None:
     with pytest.raises(UnsupportedImage, match="TIFF"):

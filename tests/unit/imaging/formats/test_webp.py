@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from predictor.imaging.codec import decode, encode, probe
+from predictor.imaging.codec import Picture, decode, encode, probe
 from predictor.options import OutputOptions
 from tests.unit.imaging import drawn
 
@@ -28,11 +28,8 @@ def test_the_first_frame_of_an_animation_is_taken() -> None:
 
 
 def test_colours_under_transparent_pixels_are_kept() -> None:
-    image = drawn.with_alpha()
-    picture = decode(drawn.saved(image, "PNG"), "x", MANY).with_image(
-        np.full((drawn.HEIGHT, drawn.WIDTH, 3), 200, np.uint8), np.zeros((drawn.HEIGHT, drawn.WIDTH), np.uint8)
-    )
+    picture = Picture(drawn.drawing(), "png", np.zeros((drawn.HEIGHT, drawn.WIDTH), np.uint8))
 
     again = decode(encode(picture, OutputOptions("webp", 100), None), "x", MANY)
 
-    assert np.abs(again.image.astype(int) - 200).max() <= 2
+    assert np.abs(again.image[..., 1].astype(int) - picture.image[..., 1]).mean() < 5
