@@ -115,10 +115,11 @@ class _Servicer(InferenceServicer):
         return pb.ModelMetadataResponse(**await self._dataplane.model_metadata(request.name))
 
     def _timeout(self, context: aio.ServicerContext[Any, Any], headers: dict[str, str]) -> float:
+        header = headers.get("x-request-timeout")
         remaining = cast("float | None", context.time_remaining())  # None without a deadline; the types deny it
-        if remaining is not None:
-            return max(0.0, remaining)
-        return timeout_seconds(headers.get("x-request-timeout"), self._settings.request_timeout_seconds)
+        if remaining is None:
+            return timeout_seconds(header, self._settings.request_timeout_seconds)
+        return max(0.0, min(remaining, timeout_seconds(header, remaining)))
 
 
 class _Interceptor(aio.ServerInterceptor):

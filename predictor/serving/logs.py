@@ -42,6 +42,7 @@ def configure_logging(settings: Settings) -> None:
         else logging.Formatter("%(asctime)s %(levelname)-7s %(request_id)s %(name)s: %(message)s", "%H:%M:%S")
     )
     logging.basicConfig(level=settings.log_level.upper(), handlers=[handler], force=True)
+    logging.captureWarnings(capture=True)
     for name in ("kserve", "kserve.trace", "uvicorn", "uvicorn.error", "uvicorn.access"):
         logger = logging.getLogger(name)
         # One handler that does nothing keeps KServe from configuring what has none.

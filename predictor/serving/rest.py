@@ -9,9 +9,10 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import kserve.errors
+import orjson
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import ORJSONResponse, PlainTextResponse
+from fastapi.responses import PlainTextResponse
 from kserve.protocol.rest.server import metrics_handler
 from kserve.protocol.rest.v1_endpoints import V1Endpoints
 from kserve.protocol.rest.v2_endpoints import V2Endpoints
@@ -192,7 +193,8 @@ async def _watched(request: Request, job: Job) -> AsyncIterator[None]:
 
 async def _answer_error(request: Request, error: Exception) -> Response:
     ours = _ours(request, error)
-    return ORJSONResponse(body_of(ours), int(STATUSES[ours.code].http), headers_of(ours))
+    status = int(STATUSES[ours.code].http)
+    return Response(orjson.dumps(body_of(ours)), status, headers_of(ours), media_type="application/json")
 
 
 def _ours(request: Request, error: Exception) -> PredictorError:
