@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 KNOWN_HOSTS = {
     "127.0.0.1",
     "cv.iptc.org",
+    "example.com",
+    "example.org",
     "github.com",
     "iptc.org",
     "keepachangelog.com",
