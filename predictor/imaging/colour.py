@@ -15,71 +15,79 @@ if TYPE_CHECKING:
 Pixels = npt.NDArray[np.float32]
 """Three channels, shape (H, W, 3)."""
 
-_LUMA = np.float32([0.299, 0.587, 0.114])  # ITU-R BT.601
+Colour = npt.NDArray[np.float32]
+"""Three numbers, shape (3,)."""
+
+_LUMA = np.array([[0.299, 0.587, 0.114]], np.float32)  # Source: ITU-R BT.601
 _COARSE = 32
 """Light is followed at this size: a wide blur at full size is the same and costs a hundred times more."""
 
+_BROAD, _FINE = 0.4, 0.22
+"""How wide light and complexion are followed, in distances between the eyes."""
 _LIGHT_BOUNDS = (0.35, 2.6)
 _TINT_BOUNDS = (0.6, 1.7)
 _DARKEST = 8.0
-_LEAST_CONTRAST, _LEAST_SATURATION = 0.75, 0.65
+_SHOULDER = 205.0
+_LEAST_CONTRAST, _MOST_CONTRAST, _CONTRAST_TOLERANCE = 0.75, 1.25, 1.5
+_LEAST_SATURATION, _COLOUR_TOLERANCE = 0.65, 1.15
+# A colour further from the tone than this many of the reference's own spreads, and levels, is a stain. Lips are not.
+_STAIN_SPREADS, _STAIN_LEVELS = 2.0, 14.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ColourMatch:
-    """How the colours of one crop become those of another; holds for crops of any size that show the same."""
+    """How the colours of one crop become those of another; smooth, so it holds for crops of any size."""
 
     gain: Pixels
     """What each pixel is multiplied by."""
     tone: Pixels
     """The skin's colour after that, without detail, 0 to 255."""
     contrast: Mask
-    """How much of the brightness that differs from the tone is kept, 0 to 1."""
-    saturation: float
+    """How much of the brightness that differs from the tone is kept."""
+    saturation: Mask
     """How much of the colour that differs from the tone is kept, 0 to 1."""
 
     def applied(self, image: Image) -> Pixels:
         """Return a square crop in the other's colours, 0 to 255."""
-        size = image.shape[0], image.shape[0]
-        lit = image * _enlarged(self.gain, size)
-        tone = _enlarged(self.tone, size)
+        size = image.shape[0]
+        tone, saturation = enlarged(self.tone, size), enlarged(self.saturation, size)
+        lit = image.astype(np.float32) * enlarged(self.gain, size)
         brightness, usual = luma(lit), np.maximum(luma(tone), 1.0)
-        plain = tone * (brightness / usual)[..., None]
-        even = usual + (brightness - usual) * _enlarged(self.contrast, size)
-        lit = plain + (lit - plain) * np.float32(self.saturation)
-        lit *= (even / np.maximum(brightness, 1.0))[..., None]
-        return np.clip(lit, 0.0, 255.0)
+        wanted = _rolled_off(usual + (brightness - usual) * enlarged(self.contrast, size))
+        own: Mask = wanted / np.maximum(brightness, 1.0) * saturation
+        plain = (wanted / usual * (1.0 - saturation)).astype(np.float32)
+        matched: Pixels = np.clip(lit * _thrice(own) + tone * _thrice(plain), 0.0, 255.0)
+        return matched
 
 
-def match_colours(image: Pixels, reference: Pixels, weights: Mask, unit: float) -> ColourMatch:
+def match_colours(image: Pixels, reference: Pixels, weights: Mask, colourful: Mask, unit: float) -> ColourMatch:
     """Return how an image takes on the light and the complexion of a reference.
 
     Light follows broad shapes of the reference (a lamp at the side), complexion finer ones (a flushed cheek);
-    features keep their contrast, unless it is stronger than skin in the reference has.
+    features keep their contrast and colour, unless they stand out from what the reference's skin has.
 
     Args:
-        image: RGB, 0 to 255, shape (H, W, 3).
+        image: RGB, 0 to 255, shape (N, N, 3).
         reference: The same places in another picture.
-        weights: Where both are skin, 0 to 1, shape (H, W); not 0 everywhere.
+        weights: Where both are skin, 0 to 1, shape (N, N); not 0 everywhere.
+        colourful: Where strong colours belong, 0 to 1, shape (N, N): lips keep theirs.
         unit: Pixels between the eyes.
     """
-    from_colour, to_colour = _mean(image, weights), _mean(reference, weights)
-    broad_from, broad_to = (
-        spread(image, weights, 0.4 * unit, from_colour),
-        spread(reference, weights, 0.4 * unit, to_colour),
-    )
-    fine_from, fine_to = (
-        spread(image, weights, 0.22 * unit, from_colour),
-        spread(reference, weights, 0.22 * unit, to_colour),
-    )
+    broad_from, fine_from = _tones(image, weights, unit)
+    broad_to, fine_to = _tones(reference, weights, unit)
     light = np.clip(luma(broad_to) / np.maximum(luma(broad_from), _DARKEST), *_LIGHT_BOUNDS)
     tint = np.clip(_hue(fine_to) / np.maximum(_hue(fine_from), 0.05), *_TINT_BOUNDS)
     gain = (light[..., None] * tint).astype(np.float32)
     tone = _hue(fine_to) * luma(broad_to)[..., None]
-    return ColourMatch(gain, tone, *_moderation(image * gain, reference, tone, weights))
+    size = image.shape[0]
+    lit, expected = image * enlarged(gain, size), enlarged(tone, size)
+    own, usual = Variation.of(lit, expected, weights), Variation.of(reference, expected, weights)
+    saturation = _saturation(lit, expected, own, usual)
+    saturation += (1.0 - saturation) * colourful
+    return ColourMatch(gain, tone, _contrast(own, usual, weights), saturation)
 
 
-def spread(image: Pixels, weights: Mask, sigma: float, fallback: npt.NDArray[np.float32]) -> Pixels:
+def spread(image: Pixels, weights: Mask, sigma: float, fallback: Colour) -> Pixels:
     """Return the colour of the weighted pixels around each pixel, without detail; defined everywhere.
 
     Far from all weighted pixels it is the colour of the nearest ones, and in the end the fallback.
@@ -89,52 +97,106 @@ def spread(image: Pixels, weights: Mask, sigma: float, fallback: npt.NDArray[np.
         weights: Shape (N, N), 0 to 1.
         sigma: How far around, in pixels.
         fallback: One colour.
+
+    Returns:
+        Shape (n, n, 3), coarser than the image: it has no detail.
     """
-    size = image.shape[0]
-    small = cv2.resize(
-        np.dstack([image * weights[..., None], weights]), (_COARSE, _COARSE), interpolation=cv2.INTER_AREA
-    )
-    near = max(sigma * _COARSE / size, 0.5)
-    close = cv2.GaussianBlur(small, (0, 0), near, borderType=cv2.BORDER_CONSTANT)
-    wide = cv2.GaussianBlur(small, (0, 0), 3 * near, borderType=cv2.BORDER_CONSTANT)
-    total = close + 0.03 * wide
-    colour = (total[..., :3] + 1e-4 * fallback) / (total[..., 3:] + 1e-4)
-    return _enlarged(colour.astype(np.float32), (size, size))
+    return _followed(*_gathered(image, weights), sigma * _COARSE / image.shape[0], fallback)
+
+
+def enlarged(field: Pixels, size: int) -> Pixels:
+    """Return a smooth field at another size, shape (size, size) or (size, size, 3)."""
+    if field.shape[0] == size:
+        return field
+    return cv2.resize(field, (size, size), interpolation=cv2.INTER_LINEAR).astype(np.float32, copy=False)
 
 
 def luma(image: Pixels) -> Mask:
     """Return the brightness, shape (H, W), in the image's own range."""
-    return cv2.transform(image, _LUMA[None]).astype(np.float32, copy=False)
+    return cv2.transform(image, _LUMA).astype(np.float32, copy=False)
+
+
+def _tones(image: Pixels, weights: Mask, unit: float) -> tuple[Pixels, Pixels]:
+    """Return the skin's colour in broad and in finer shapes."""
+    colours, amounts = _gathered(image, weights)
+    mean = (colours.sum(axis=(0, 1)) / max(float(amounts.sum()), 1e-6)).astype(np.float32)
+    pixel = unit * _COARSE / image.shape[0]
+    return _followed(colours, amounts, _BROAD * pixel, mean), _followed(colours, amounts, _FINE * pixel, mean)
+
+
+def _gathered(image: Pixels, weights: Mask) -> tuple[Pixels, Mask]:
+    """Return weighted colours and their weights, shrunk."""
+    size = (_COARSE, _COARSE)
+    colours = cv2.resize(image * _thrice(weights), size, interpolation=cv2.INTER_AREA)
+    amounts = cv2.resize(weights, size, interpolation=cv2.INTER_AREA)
+    return colours.astype(np.float32, copy=False), amounts.astype(np.float32, copy=False)
+
+
+def _followed(colours: Pixels, amounts: Mask, sigma: float, fallback: Colour) -> Pixels:
+    def around(field: Pixels) -> Pixels:
+        near = max(sigma, 0.5)
+        close = cv2.GaussianBlur(field, (0, 0), near, borderType=cv2.BORDER_CONSTANT)
+        wide = cv2.GaussianBlur(field, (0, 0), 3.0 * near, borderType=cv2.BORDER_CONSTANT)
+        return (close + 0.03 * wide).astype(np.float32, copy=False)
+
+    followed: Pixels = (around(colours) + 1e-4 * fallback) / (around(amounts) + 1e-4)[..., None]
+    return followed
+
+
+def _thrice(field: Mask) -> Pixels:
+    """Return a field for each of three channels."""
+    return cv2.merge([field, field, field]).astype(np.float32, copy=False)
+
+
+def _rolled_off(brightness: Mask) -> Mask:
+    """Return brightness that approaches white instead of being cut off there."""
+    over: Mask = np.maximum(brightness - _SHOULDER, 0.0)
+    return (brightness - over + over / (1.0 + over / (255.0 - _SHOULDER))).astype(np.float32)
 
 
 def _hue(colour: Pixels) -> Pixels:
     """Return a colour at brightness 1."""
-    return colour / np.maximum(luma(colour), 1.0)[..., None]
+    hue: Pixels = colour / np.maximum(luma(colour), 1.0)[..., None]
+    return hue
 
 
-def _mean(image: Pixels, weights: Mask) -> npt.NDArray[np.float32]:
-    return np.einsum("ijk,ij->k", image, weights) / max(float(weights.sum()), 1e-6)
+@dataclass(frozen=True, slots=True)
+class Variation:
+    """How much skin varies around its tone: standard deviations, in levels."""
+
+    brightness: float
+    colour: float
+
+    @classmethod
+    def of(cls, image: Pixels, tone: Pixels, weights: Mask) -> Variation:
+        """Measure an image where weights say that it is skin."""
+        total = max(float(weights.sum()), 1e-6)
+        brightness = float((weights * (luma(image) - luma(tone)) ** 2).sum()) / total
+        colour = float((weights * _colour_distance(image, tone) ** 2).sum()) / total
+        return cls(brightness**0.5, colour**0.5)
 
 
-def _moderation(lit: Pixels, reference: Pixels, tone: Pixels, weights: Mask) -> tuple[Mask, float]:
-    """Return how much contrast (of skin) and saturation to keep, so that neither stands out from the reference."""
-    own_contrast, own_saturation = _variation(lit, tone, weights)
-    usual_contrast, usual_saturation = _variation(reference, tone, weights)
-    contrast = float(np.clip(1.5 * usual_contrast / max(own_contrast, 0.1), _LEAST_CONTRAST, 1.0))
-    saturation = float(np.clip(1.15 * usual_saturation / max(own_saturation, 0.1), _LEAST_SATURATION, 1.0))
+def _contrast(own: Variation, usual: Variation, weights: Mask) -> Mask:
+    """Return how much contrast to keep: flatter on skin that would stand out, stronger everywhere in a hard light."""
+    ratio = usual.brightness / max(own.brightness, 0.1)
+    if ratio > 1.0:
+        return np.full(weights.shape, min(ratio, _MOST_CONTRAST), np.float32)
+    flat = float(np.clip(_CONTRAST_TOLERANCE * ratio, _LEAST_CONTRAST, 1.0))
     skin = cv2.GaussianBlur(np.minimum(weights, 1.0), (0, 0), 1.0)
-    return (1.0 - (1.0 - contrast) * skin).astype(np.float32), saturation
+    return (1.0 - (1.0 - flat) * skin).astype(np.float32)
 
 
-def _variation(image: Pixels, tone: Pixels, weights: Mask) -> tuple[float, float]:
-    """Return the standard deviations of brightness and of colour around the tone, in levels."""
-    brightness, usual = luma(image), np.maximum(luma(tone), 1.0)
-    plain = tone * (brightness / usual)[..., None]
-    total = max(float(weights.sum()), 1e-6)
-    contrast = float((weights * (brightness - usual) ** 2).sum()) / total
-    saturation = float(np.einsum("ij,ijk->", weights, (image - plain) ** 2)) / total
-    return contrast**0.5, saturation**0.5
+def _saturation(lit: Pixels, tone: Pixels, own: Variation, usual: Variation) -> Mask:
+    """Return how much colour to keep, so that no shadow's or lamp's colour of the source is left as a stain."""
+    overall = float(np.clip(_COLOUR_TOLERANCE * usual.colour / max(own.colour, 0.1), _LEAST_SATURATION, 1.0))
+    limit = np.float32(_STAIN_SPREADS * usual.colour + _STAIN_LEVELS)
+    distance = cv2.GaussianBlur(_colour_distance(lit, tone), (0, 0), 1.5) * overall
+    kept: Mask = (overall * limit / np.maximum(limit, distance)).astype(np.float32)
+    return kept
 
 
-def _enlarged(field: npt.NDArray[np.float32], size: tuple[int, int]) -> npt.NDArray[np.float32]:
-    return cv2.resize(field, size, interpolation=cv2.INTER_LINEAR).astype(np.float32, copy=False)
+def _colour_distance(image: Pixels, tone: Pixels) -> Mask:
+    """Return how far each pixel is from the tone at the pixel's own brightness, in levels."""
+    ratio = (luma(image) / np.maximum(luma(tone), 1.0)).astype(np.float32, copy=False)
+    difference: Pixels = image - tone * _thrice(ratio)
+    return np.sqrt(cv2.transform(difference * difference, np.ones((1, 3), np.float32))).astype(np.float32, copy=False)

@@ -29,6 +29,17 @@ _FIVE_PLACES = np.array(
 # The ellipsoid through the eyes and the corners of the mouth that is as wide and as deep as a head.
 _CENTRE = np.array([0.0, 0.5, -1.16], np.float32)
 _RADII = np.array([1.25, 2.0, 1.33], np.float32)
+_SMALLEST_SCALE = 1.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Surface:
+    """What of a head a picture shows, pixel by pixel."""
+
+    places: Places
+    """Shape (H, W, 3)."""
+    facing: npt.NDArray[np.float32]
+    """How squarely each place is seen: 1 from the front, 0 at the outline and beside the head; shape (H, W)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,16 +66,23 @@ class Head:
         # Where the line of sight meets the ellipsoid, which is the unit sphere once everything is divided by its radii.
         a, b, c = towards @ towards, start @ towards, (start * start).sum(axis=-1) - 1.0
         depth = (np.sqrt(np.maximum(b * b - a * c, 0.0)) - b) / a
-        return flat + depth[..., None] * self.axes[2]
+        places: Places = flat + depth[..., None] * self.axes[2]
+        return places
+
+    def surface_at(self, points: Points) -> Surface:
+        """Return the places that points of the picture show, and how squarely."""
+        places = self.places_at(points)
+        return Surface(places, self.facing(places))
 
     def points_of(self, places: Places) -> Points:
         """Return where places of the head lie in the picture, seen or hidden."""
         return np.float32(self.scale) * (places @ self.axes[:2].T) + self.shift
 
     def facing(self, places: Places) -> npt.NDArray[np.float32]:
-        """Return how squarely places are seen: 1 from the front, 0 at the outline and beside it, below 0 from behind."""
+        """Return how squarely places are seen: 1 from the front, 0 at the outline, below 0 from behind."""
         normals = (places - _CENTRE) / _RADII**2
-        return (normals @ self.axes[2]) / np.sqrt((normals * normals).sum(axis=-1))
+        facing: npt.NDArray[np.float32] = (normals @ self.axes[2]) / np.sqrt((normals * normals).sum(axis=-1))
+        return facing
 
 
 def head_of(landmarks: Landmarks) -> Head:
@@ -77,6 +95,6 @@ def head_of(landmarks: Landmarks) -> Head:
     affine = np.linalg.lstsq(_FIVE_PLACES - place, landmarks - middle, rcond=None)[0].T
     left, stretches, right = np.linalg.svd(affine, full_matrices=False)
     rows = left @ right
-    scale = float(stretches.mean())
+    scale = max(float(stretches.mean()), _SMALLEST_SCALE)
     axes = np.vstack([rows, np.cross(rows[0], rows[1])]).astype(np.float32)
     return Head(axes, scale, (middle - scale * (rows @ place)).astype(np.float32))

@@ -15,20 +15,19 @@ import numpy as np
 import numpy.typing as npt
 
 from predictor.imaging.alignment import similarity, transformed
-from predictor.imaging.skin import SIZE, grid
+from predictor.imaging.skin import FIELD, SIZE, grid
 
 if TYPE_CHECKING:
     from predictor.faces import Landmarks, Mask
     from predictor.imaging.alignment import Pixels
-    from predictor.imaging.heads import Head, Places, Points
+    from predictor.imaging.heads import Places, Points
     from predictor.imaging.skin import FaceMap
 
-_FIELD = 64
-_MIRROR = np.float32([-1, 1, 1])
+_MIRROR = np.array([-1, 1, 1], np.float32)
 _MIRRORED_ORDER = [1, 0, 2, 4, 3]
 # How far around eyes, nose and mouth corners a mend reaches, in distances between the eyes. The nose stands out of
 # the surface, so it moves against its surroundings and must not drag them along.
-_MEND_REACH = np.float32([1.0, 1.0, 0.42, 1.0, 1.0])
+_MEND_REACH = np.array([1.0, 1.0, 0.42, 1.0, 1.0], np.float32)
 _LEAST_STRETCH = 0.1
 """Source pixels a destination pixel's area must cover at least; at 0 the warp folds."""
 
@@ -36,8 +35,9 @@ _NEAR_PROFILE_DEGREES = 45.0
 _BEYOND_PROFILE_DEGREES = 70.0
 # From which turn of the source on which part of its far half is mirrored: first the cheek, then the eye too. The seam
 # never runs through an eye, which lies between 0.3 and 0.75.
-_SEAMS = ((38.0, 0.1), (21.0, 0.2), (12.0, 0.95))
-_SEAM_WIDTH = 0.25
+_SEAMS = ((21.0, 0.0), (12.0, 0.95))
+_SEAM_WIDTH = 0.2
+_BROWS_APART, _LIP_DENT = 0.16, 0.13
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,6 +52,8 @@ class Fit:
     """The same in the other half of the source's face; None where nothing is taken from there."""
     share: Mask
     """How much is taken straight, shape (SIZE, SIZE), 0 to 1."""
+    doubt: Mask
+    """Where the source is not to be trusted, shape (SIZE, SIZE), 0 to 1."""
 
     def seen(self, image: Pixels, size: int) -> Pixels:
         """Return a picture or mask of the source, square, laid over the destination; shape (size, size, ...)."""
@@ -76,21 +78,36 @@ def fit(source: FaceMap, destination: FaceMap) -> Fit:
 
 
 def _warp(source: FaceMap, destination: FaceMap) -> Fit:
-    share = _share(source.head.yaw_degrees, destination.places)
-    straight = _lay(source.head, source.landmarks, destination, np.float32([1, 1, 1]))
-    mirrored = None
-    if share.min() < 1.0:
-        mirrored = _lay(source.head, source.landmarks[_MIRRORED_ORDER], destination, _MIRROR)
-    return Fit("warp", straight, mirrored, share)
+    yaw = source.head.yaw_degrees
+    share = _share(yaw, destination.surface.places)
+    doubt = np.zeros_like(share)
+    straight, mirrored = _missing(source, destination)
+    if abs(yaw) >= _SEAMS[0][0]:
+        # Nothing beyond the seam is shown straight: the far eye's uncertain landmark must not bend the near one's side.
+        far = [0, 3] if yaw < 0 else [1, 4]
+        near = [1, 4] if yaw < 0 else [0, 3]
+        straight[far] = straight[near]
+        mirrored[near] = mirrored[far]
+        doubt = _midline(destination.surface.places, profile=abs(yaw) >= _NEAR_PROFILE_DEGREES)
+    laid = _lay(source, destination, 1, straight)
+    other = _lay(source, destination, -1, mirrored) if share.min() < 1.0 else None
+    return Fit("warp", laid, other, share, doubt)
 
 
-def _lay(head: Head, goals: Landmarks, destination: FaceMap, side: npt.NDArray[np.float32]) -> Points:
-    """Return where a head shows the places of a destination, and shows them exactly at its landmarks."""
-    points = grid(_FIELD)
-    places: Places = destination.head.places_at(points) * side
-    marks: Places = destination.head.places_at(destination.landmarks) * side
-    missing = goals - head.points_of(marks)
-    return head.points_of(places) + _mend(points, destination.landmarks, missing, destination.head.scale)
+def _lay(source: FaceMap, destination: FaceMap, side: int, missing: Points) -> Points:
+    """Return where a source shows the places of a destination, or those of the other half of its face."""
+    points = grid(FIELD)
+    places = destination.head.places_at(points)
+    places[..., 0] *= side
+    return source.head.points_of(places) + _mend(points, destination.landmarks, missing, destination.head.scale)
+
+
+def _missing(source: FaceMap, destination: FaceMap) -> tuple[Points, Points]:
+    """Return by how much the heads alone miss the source's landmarks, straight and mirrored."""
+    marks = destination.head.places_at(destination.landmarks)
+    straight = source.landmarks - source.head.points_of(marks)
+    mirrored = source.landmarks[_MIRRORED_ORDER] - source.head.points_of(marks * _MIRROR)
+    return straight, mirrored
 
 
 def _mend(points: Points, marks: Landmarks, missing: Points, unit: float) -> Points:
@@ -99,9 +116,11 @@ def _mend(points: Points, marks: Landmarks, missing: Points, unit: float) -> Poi
 
     def nearness(to: Points) -> npt.NDArray[np.float32]:
         difference = to[..., None, :] - marks
-        return np.exp((difference * difference).sum(axis=-1) * reach)
+        near: npt.NDArray[np.float32] = np.exp((difference * difference).sum(axis=-1) * reach)
+        return near
 
-    shares = np.linalg.solve(nearness(marks), missing)
+    # A little on the diagonal: landmarks may coincide.
+    shares = np.linalg.solve(nearness(marks) + np.eye(len(marks)) * 1e-3, missing)
     return (nearness(points) @ shares).astype(np.float32)
 
 
@@ -111,39 +130,56 @@ def _share(yaw_degrees: float, places: Places) -> Mask:
         if abs(yaw_degrees) >= least:
             beyond = (places[..., 0] * np.sign(yaw_degrees) - seam) / _SEAM_WIDTH + 0.5
             rise = np.clip(beyond, 0.0, 1.0)
-            return (1.0 - rise * rise * (3.0 - 2.0 * rise)).astype(np.float32)
+            share: Mask = (1.0 - rise * rise * (3.0 - 2.0 * rise)).astype(np.float32)
+            return share
     return np.ones(places.shape[:2], np.float32)
 
 
+def _midline(places: Places, *, profile: bool) -> Mask:
+    """Return where a half that meets its mirror image would join what is apart.
+
+    Between the brows; and below the nose, where a profile shows what lies behind the head.
+    """
+    x, y = places[..., 0], places[..., 1]
+    doubt = np.exp(-((x / _BROWS_APART) ** 4) - ((y + 0.35) / 0.3) ** 4)
+    if profile:
+        doubt = np.maximum(doubt, np.exp(-((x / _LIP_DENT) ** 4) - ((y - 0.85) / 0.17) ** 4))
+    return doubt
+
+
 def _stays_flat(warped: Fit, destination: FaceMap) -> bool:
-    size = (_FIELD, _FIELD)
-    inside = cv2.resize(destination.inside.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.5
-    share = cv2.resize(warped.share, size, interpolation=cv2.INTER_AREA)
-    flat = _areas(warped.straight)[inside & (share > 0.5)] > _LEAST_STRETCH
+    """Return whether a warp neither folds nor tears where the destination shows it."""
+    step = SIZE // FIELD
+    inside = destination.inside[::step, ::step]
+    straight = warped.share[::step, ::step] > 0.5  # noqa: PLR2004  # the larger part
+    flat = bool((_areas(warped.straight)[inside & straight] > _LEAST_STRETCH).all())
     if warped.mirrored is None:
-        return bool(flat.all())
-    return bool(flat.all() and (_areas(warped.mirrored)[inside & (share <= 0.5)] < -_LEAST_STRETCH).all())
+        return flat
+    return flat and bool((_areas(warped.mirrored)[inside & ~straight] < -_LEAST_STRETCH).all())
 
 
 def _areas(points: Points) -> npt.NDArray[np.float32]:
     """Return the signed area of the source that each pixel of the destination covers."""
-    step = np.float32(SIZE / _FIELD)
-    down, right = np.gradient(points, step, axis=(0, 1))
-    return right[..., 0] * down[..., 1] - right[..., 1] * down[..., 0]
+    down, right = np.gradient(points, SIZE / FIELD, axis=0), np.gradient(points, SIZE / FIELD, axis=1)
+    areas: npt.NDArray[np.float32] = right[..., 0] * down[..., 1] - right[..., 1] * down[..., 0]
+    return areas
 
 
 def _similarity(source: FaceMap, destination: FaceMap) -> Fit:
-    marks = source.landmarks
-    points = grid(_FIELD).reshape(-1, 2)
-    if min(abs(source.head.yaw_degrees), abs(destination.head.yaw_degrees)) > _SEAMS[-1][0] and (
-        source.head.yaw_degrees * destination.head.yaw_degrees < 0
-    ):
-        flipped = (marks * np.float32([-1, 1]) + np.float32([SIZE - 1, 0]))[_MIRRORED_ORDER]
-        laid = transformed(points, similarity(destination.landmarks, flipped))
-        laid = laid * np.float32([-1, 1]) + np.float32([SIZE - 1, 0])
-    else:
-        laid = transformed(points, similarity(destination.landmarks, marks))
-    return Fit("similarity", laid.reshape(_FIELD, _FIELD, 2), None, np.ones((SIZE, SIZE), np.float32))
+    """Return the source as it is, held by the landmarks on the side that both show; the nose keeps its profile."""
+    turned, marks = destination.head.yaw_degrees, source.landmarks
+    flips = turned * source.head.yaw_degrees < 0 and abs(source.head.yaw_degrees) > _SEAMS[-1][0]
+    if flips:
+        marks = _flipped(marks)[_MIRRORED_ORDER]
+    everywhere = np.ones((SIZE, SIZE), np.float32)
+    seen = [1, 2, 4] if turned < 0 else [0, 2, 3]
+    points = transformed(grid(FIELD).reshape(-1, 2), similarity(destination.landmarks[seen], marks[seen]))
+    points = _flipped(points) if flips else points
+    return Fit("similarity", points.reshape(FIELD, FIELD, 2), None, everywhere, 1.0 - everywhere)
+
+
+def _flipped(points: Points) -> Points:
+    return np.column_stack([SIZE - 1 - points[:, 0], points[:, 1]])
 
 
 def _sampled(image: Pixels, points: Points, size: int) -> Pixels:

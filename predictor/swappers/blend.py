@@ -14,8 +14,9 @@ import numpy as np
 
 from predictor.faces import SwappedCrop
 from predictor.imaging.alignment import ARCFACE_112, LandmarkTemplate
-from predictor.imaging.colour import match_colours, spread
+from predictor.imaging.colour import enlarged, match_colours, spread
 from predictor.imaging.masks import feathered
+from predictor.imaging.proportions import Part, lips
 from predictor.imaging.skin import SIZE, map_face
 from predictor.imaging.warping import fit
 
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 
     from predictor.faces import Crop, Identity, Image, Mask
     from predictor.imaging.colour import ColourMatch, Pixels
-    from predictor.imaging.skin import FaceMap, Inside
+    from predictor.imaging.proportions import Shape
+    from predictor.imaging.skin import FaceMap
     from predictor.imaging.warping import Fit
 
 # ARCFACE_112 ends above the chin; this layout shows a whole face with some room, so 168 pixels instead of 112, around
@@ -34,10 +36,12 @@ _WHOLE_FACE = LandmarkTemplate(
 )
 
 # In distances between the eyes.
-_FEATHER = 0.34
-_ERASER_FEATHER = 0.2
-_ERASED = (-0.55, 0.3)
-_ERASED_HALF_WIDTH = 1.15
+_FEATHER = 0.3
+# Hair that hangs into a source's face must not come along; a destination's eye must be covered to its corner.
+_SOURCE_FEATURES, _DESTINATION_FEATURES = 0.82, 0.92
+_ERASER_FEATHER = 0.05
+_GAP, _CHEEK = 0.15, 0.3
+_ERASED = Part(0.0, 1.2, -0.65, 0.4)
 _LEAST_FACING = 0.3
 """Towards a head's outline its surface is seen at a slant, and a fade takes fewer pixels: this share at least."""
 _BARE_SKIN = 0.7
@@ -54,7 +58,7 @@ class Blend:
 
     def swap(self, crops: Sequence[Crop], identities: Sequence[Identity]) -> list[SwappedCrop]:
         """Return the crops, swapped, each with the identity at the same position."""
-        sources = {id(identity): map_face(identity.crop) for identity in identities}
+        sources = {id(identity): map_face(identity.crop, _SOURCE_FEATURES) for identity in identities}
         return [
             _blended(identity.crop.image, sources[id(identity)], crop)
             for crop, identity in zip(crops, identities, strict=True)
@@ -63,55 +67,79 @@ class Blend:
 
 def _blended(source_image: Image, source: FaceMap, crop: Crop) -> SwappedCrop:
     size = crop.image.shape[0]
-    destination = map_face(crop)
+    destination = map_face(crop, _DESTINATION_FEATURES)
     laid = fit(source, destination)
-    shown = laid.seen(source.inside.astype(np.float32), SIZE) > _HALF
-    both = destination.inside & shown
+    shown = laid.seen(source.inside.astype(np.float32), SIZE)
+    both = destination.inside & (_paintable(shown, laid, destination.head.scale) > _HALF)
     painted = _colours(source, destination, laid, both).applied(laid.seen(source_image, size))
-    mask = _enlarged(_faded(both, destination, _FEATHER), size)
-    eraser = _enlarged(_eraser(destination, laid), size)
-    covered = _without_border(mask + eraser * (1.0 - mask))
-    share = np.minimum(mask / np.maximum(covered, _TINY), 1.0)
-    plate = _enlarged(_plate(destination), size)
-    mixed = plate + (painted - plate) * share[..., None]
-    return SwappedCrop(np.rint(mixed).astype(np.uint8), covered, laid.kind)
+    mask = _faded(both, destination, _FEATHER)
+    eraser = _eraser(destination, laid, both)
+    covered: Mask = mask + eraser * (1.0 - mask)
+    # Erased, or not seen well in the source: there the destination's own bare skin is shown.
+    share: Mask = mask / np.maximum(covered, np.float32(_TINY)) * _trust(shown, laid, destination)
+    share = enlarged(share, size)
+    plate = enlarged(_plate(destination), size)
+    mixed = plate + (painted - plate) * cv2.merge([share, share, share])
+    image = cv2.convertScaleAbs(mixed).astype(np.uint8, copy=False)
+    return SwappedCrop(image, _without_border(enlarged(covered, size)), laid.kind)
 
 
-def _colours(source: FaceMap, destination: FaceMap, laid: Fit, both: Inside) -> ColourMatch:
+def _trust(shown: Mask, laid: Fit, destination: FaceMap) -> Mask:
+    """Return how much of the source is shown rather than the destination's bare skin."""
+    if laid.kind == "similarity":
+        return _faded(shown > _HALF, destination, _FEATHER)
+    return cv2.GaussianBlur(shown * (1.0 - laid.doubt), (0, 0), 1.0).astype(np.float32, copy=False)
+
+
+def _paintable(shown: Mask, laid: Fit, unit: float) -> Mask:
+    """Return where the source may be painted: what it shows, closed, and on a near profile's cheek a little more.
+
+    A turned source may have a gap along its middle. A cheek seen from the side goes on where one seen from the front
+    ends; the fade runs out there, over the destination's own bare skin.
+    """
+    if laid.kind == "similarity":
+        return cv2.dilate(shown, _disc(_CHEEK * unit)).astype(np.float32, copy=False)
+    return cv2.morphologyEx(shown, cv2.MORPH_CLOSE, _disc(_GAP * unit)).astype(np.float32, copy=False)
+
+
+def _disc(radius: float) -> Image:
+    across = 2 * round(radius) + 1
+    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (across, across)).astype(np.uint8, copy=False)
+
+
+def _colours(source: FaceMap, destination: FaceMap, laid: Fit, both: Shape) -> ColourMatch:
     """Return how the source takes on the destination's light, judged where both show bare skin."""
     around = np.ones((3, 3), np.uint8)
     skin = cv2.erode(laid.seen(source.skin, SIZE), around) * cv2.erode(destination.skin, around)
     weights = (both * (skin + _LEAST_WEIGHT)).astype(np.float32)
-    return match_colours(laid.seen(source.image, SIZE), destination.image, weights, destination.head.scale)
+    colourful = lips(destination.surface.places)
+    return match_colours(laid.seen(source.image, SIZE), destination.image, weights, colourful, destination.head.scale)
 
 
-def _faded(inside: Inside, destination: FaceMap, feather: float) -> Mask:
+def _faded(inside: Shape, destination: FaceMap, feather: float) -> Mask:
     """Return a shape that rises to 1 over a share of the distance between the eyes, measured on the head."""
-    width = feather * destination.head.scale * np.clip(destination.facing, _LEAST_FACING, 1.0)
+    width = feather * destination.head.scale * np.clip(destination.surface.facing, _LEAST_FACING, 1.0)
     soft = cv2.GaussianBlur(feathered(inside, width), (0, 0), 1.0)
     return (soft * cv2.erode(inside.astype(np.float32), np.ones((3, 3), np.uint8))).astype(np.float32, copy=False)
 
 
-def _eraser(destination: FaceMap, laid: Fit) -> Mask:
+def _eraser(destination: FaceMap, laid: Fit, both: Shape) -> Mask:
     """Return where brows, lids and rims of the destination are smoothed away, where the source may not cover them."""
     if laid.kind == "similarity":
         return np.zeros((SIZE, SIZE), np.float32)  # the far side keeps its own eye
-    x, y = np.abs(destination.places[..., 0]), destination.places[..., 1]
-    around_eyes = (y > _ERASED[0]) & (y < _ERASED[1]) & (x < _ERASED_HALF_WIDTH)
-    marks = (around_eyes & destination.inside & (destination.skin < _BARE_SKIN)).astype(np.float32)
-    wide = cv2.GaussianBlur(cv2.dilate(marks, np.ones((3, 3), np.uint8)), (0, 0), 1.2)
-    return (wide * _faded(destination.inside, destination, _ERASER_FEATHER)).astype(np.float32, copy=False)
+    nearby = cv2.GaussianBlur(both.astype(np.float32), (0, 0), 0.2 * destination.head.scale)
+    window = _ERASED.fades(destination.surface.places, 0.15) * np.minimum(4.0 * nearby, 1.0)
+    marks = (destination.inside & (destination.skin < _BARE_SKIN)).astype(np.float32)
+    wide = cv2.GaussianBlur(cv2.dilate(marks, np.ones((5, 5), np.uint8)), (0, 0), 2.0)
+    eraser: Mask = wide * window * _faded(destination.inside, destination, _ERASER_FEATHER)
+    return eraser
 
 
 def _plate(destination: FaceMap) -> Pixels:
     """Return the destination's bare skin, without features."""
     skin = cv2.erode(destination.skin, np.ones((3, 3), np.uint8)) * destination.inside
-    typical = (destination.image * skin[..., None]).sum(axis=(0, 1)) / max(float(skin.sum()), _TINY)
-    return spread(destination.image, skin.astype(np.float32), 0.22 * destination.head.scale, typical)
-
-
-def _enlarged(field: Pixels, size: int) -> Pixels:
-    return cv2.resize(field, (size, size), interpolation=cv2.INTER_LINEAR).astype(np.float32, copy=False)
+    typical = np.einsum("ijk,ij->k", destination.image, skin) / max(float(skin.sum()), _TINY)
+    return spread(destination.image, skin.astype(np.float32), 0.1 * destination.head.scale, typical)
 
 
 def _without_border(mask: Mask) -> Mask:
