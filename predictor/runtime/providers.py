@@ -84,13 +84,13 @@ def _cgroups(tree: Path) -> Iterator[Path]:
 
 
 def _limit(folder: Path) -> float | None:
-    """Return the quota that a cgroup's own folder states, in processors; None where it states none."""
+    """Return the quota that a cgroup's own folder states, in processors; None where it states none, or nonsense."""
     try:
         if (folder / "cpu.max").exists():
             quota, period = (folder / "cpu.max").read_text().split()
         else:
             quota = (folder / "cpu.cfs_quota_us").read_text().strip()
             period = (folder / "cpu.cfs_period_us").read_text().strip()
-    except OSError:
+        return None if quota in {"max", "-1"} else int(quota) / int(period)
+    except (OSError, ValueError, ZeroDivisionError):
         return None
-    return None if quota in {"max", "-1"} else int(quota) / int(period)
