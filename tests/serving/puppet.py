@@ -103,7 +103,12 @@ class Puppet:
 
     def wait_until_ready(self) -> None:
         """Wait until every model is loaded."""
-        _wait_for_line(self.process, self.log, _READY)
+        self.wait_for_line(_READY)
+
+    def wait_for_line(self, words: str) -> None:
+        """Wait until the server has logged these words."""
+        while words not in self.log.read_text():
+            _require_running(self.process, self.log)
 
     def terminate(self) -> None:
         """Send SIGTERM."""
@@ -150,11 +155,6 @@ def _wait_for_ports(process: multiprocessing.process.BaseProcess, log: Path) -> 
     while not (ports := _PORTS.search(log.read_text())):
         _require_running(process, log)
     return ports
-
-
-def _wait_for_line(process: multiprocessing.process.BaseProcess, log: Path, words: str) -> None:
-    while words not in log.read_text():
-        _require_running(process, log)
 
 
 def _require_running(process: multiprocessing.process.BaseProcess, log: Path) -> None:

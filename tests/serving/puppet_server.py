@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from multiprocessing.connection import Client
 from pathlib import Path
 
-
 from predictor.destinations import Destinations
 from predictor.faces import Crop, Face, Identity, Image, SwappedCrop
 from predictor.pipeline import Pipeline, Stages

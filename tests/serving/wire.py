@@ -10,7 +10,6 @@ from http.client import HTTPConnection
 from typing import Any
 
 import grpc
-
 from kserve.protocol.grpc import grpc_predict_v2_pb2 as pb
 from kserve.protocol.grpc.grpc_predict_v2_pb2_grpc import GRPCInferenceServiceStub
 
