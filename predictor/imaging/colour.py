@@ -54,8 +54,8 @@ class ColourMatch:
         lit = image.astype(np.float32) * enlarged(self.gain, size)
         brightness, usual = luma(lit), np.maximum(luma(tone), 1.0)
         wanted = _rolled_off(usual + (brightness - usual) * enlarged(self.contrast, size))
-        own: Mask = wanted / np.maximum(brightness, 1.0) * saturation
-        plain = (wanted / usual * (1.0 - saturation)).astype(np.float32)
+        own = (wanted / np.maximum(brightness, 1.0) * saturation).astype(np.float32, copy=False)
+        plain = (wanted / usual * (1.0 - saturation)).astype(np.float32, copy=False)
         matched: Pixels = np.clip(lit * _thrice(own) + tone * _thrice(plain), 0.0, 255.0)
         return matched
 
@@ -156,7 +156,7 @@ def _rolled_off(brightness: Mask) -> Mask:
 
 def _hue(colour: Pixels) -> Pixels:
     """Return a colour at brightness 1."""
-    hue: Pixels = colour / np.maximum(luma(colour), 1.0)[..., None]
+    hue: Pixels = (colour / np.maximum(luma(colour), 1.0)[..., None]).astype(np.float32, copy=False)
     return hue
 
 

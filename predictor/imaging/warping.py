@@ -37,6 +37,9 @@ _BEYOND_PROFILE_DEGREES = 70.0
 # never runs through an eye, which lies between 0.3 and 0.75.
 _SEAMS = ((21.0, 0.0), (12.0, 0.95))
 _SEAM_WIDTH = 0.2
+_EYE = 0.5
+_MIDDLE_HIDDEN = ((21.0, 55.0), (0.04, 0.16))
+"""How far from the middle a face turned by so many degrees is surely seen."""
 _BROWS_APART, _LIP_DENT = 0.16, 0.13
 
 
@@ -89,17 +92,27 @@ def _warp(source: FaceMap, destination: FaceMap) -> Fit:
         straight[far] = straight[near]
         mirrored[near] = mirrored[far]
         doubt = _midline(destination.surface.places, profile=abs(yaw) >= _NEAR_PROFILE_DEGREES)
-    laid = _lay(source, destination, 1, straight)
-    other = _lay(source, destination, -1, mirrored) if share.min() < 1.0 else None
-    return Fit("warp", laid, other, share, doubt)
-
-
-def _lay(source: FaceMap, destination: FaceMap, side: int, missing: Points) -> Points:
-    """Return where a source shows the places of a destination, or those of the other half of its face."""
     points = grid(FIELD)
     places = destination.head.places_at(points)
-    places[..., 0] *= side
-    return source.head.points_of(places) + _mend(points, destination.landmarks, missing, destination.head.scale)
+    other_places = places * _MIRROR
+    if abs(yaw) >= _SEAMS[0][0]:
+        places = other_places = _on_near_half(places, yaw)
+    unit = destination.head.scale
+    laid = source.head.points_of(places) + _mend(points, destination.landmarks, straight, unit)
+    other = source.head.points_of(other_places) + _mend(points, destination.landmarks, mirrored, unit)
+    return Fit("warp", laid, other if share.min() < 1.0 else None, share, doubt)
+
+
+def _on_near_half(places: Places, yaw_degrees: float) -> Places:
+    """Return the same places, or their mirror images, on the half of the face that a turned source shows.
+
+    None comes closer to the middle than it must: there the nose hides what is behind it, or shows what lies behind
+    the head.
+    """
+    distance = np.interp(abs(yaw_degrees), *_MIDDLE_HIDDEN)
+    across = np.abs(places[..., 0])
+    across = -np.sign(yaw_degrees) * np.maximum(across, distance + across * (1.0 - distance / _EYE))
+    return np.dstack([across, places[..., 1:]]).astype(np.float32, copy=False)
 
 
 def _missing(source: FaceMap, destination: FaceMap) -> tuple[Points, Points]:
@@ -151,11 +164,11 @@ def _stays_flat(warped: Fit, destination: FaceMap) -> bool:
     """Return whether a warp neither folds nor tears where the destination shows it."""
     step = SIZE // FIELD
     inside = destination.inside[::step, ::step]
-    straight = warped.share[::step, ::step] > 0.5  # noqa: PLR2004  # the larger part
-    flat = bool((_areas(warped.straight)[inside & straight] > _LEAST_STRETCH).all())
+    share = warped.share[::step, ::step]
+    flat = bool((_areas(warped.straight)[inside & (share == 1.0)] > _LEAST_STRETCH).all())
     if warped.mirrored is None:
         return flat
-    return flat and bool((_areas(warped.mirrored)[inside & ~straight] < -_LEAST_STRETCH).all())
+    return flat and bool((_areas(warped.mirrored)[inside & (share == 0.0)] < -_LEAST_STRETCH).all())
 
 
 def _areas(points: Points) -> npt.NDArray[np.float32]:

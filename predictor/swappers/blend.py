@@ -41,6 +41,8 @@ _FEATHER = 0.3
 _SOURCE_FEATURES, _DESTINATION_FEATURES = 0.82, 0.92
 _ERASER_FEATHER = 0.05
 _GAP, _CHEEK = 0.15, 0.3
+_FRINGE = 0.07
+"""A source's outline runs along the edge of its hair; this much of it is shadow and single hairs."""
 _ERASED = Part(0.0, 1.2, -0.65, 0.4)
 _LEAST_FACING = 0.3
 """Towards a head's outline its surface is seen at a slant, and a fade takes fewer pixels: this share at least."""
@@ -69,14 +71,15 @@ def _blended(source_image: Image, source: FaceMap, crop: Crop) -> SwappedCrop:
     size = crop.image.shape[0]
     destination = map_face(crop, _DESTINATION_FEATURES)
     laid = fit(source, destination)
-    shown = laid.seen(source.inside.astype(np.float32), SIZE)
+    face = cv2.erode(source.inside.astype(np.float32), _disc(_FRINGE * source.head.scale))
+    shown = laid.seen(face.astype(np.float32, copy=False), SIZE)
     both = destination.inside & (_paintable(shown, laid, destination.head.scale) > _HALF)
     painted = _colours(source, destination, laid, both).applied(laid.seen(source_image, size))
     mask = _faded(both, destination, _FEATHER)
     eraser = _eraser(destination, laid, both)
     covered: Mask = mask + eraser * (1.0 - mask)
     # Erased, or not seen well in the source: there the destination's own bare skin is shown.
-    share: Mask = mask / np.maximum(covered, np.float32(_TINY)) * _trust(shown, laid, destination)
+    share = (mask / np.maximum(covered, _TINY) * _trust(shown, laid, destination)).astype(np.float32, copy=False)
     share = enlarged(share, size)
     plate = enlarged(_plate(destination), size)
     mixed = plate + (painted - plate) * cv2.merge([share, share, share])
