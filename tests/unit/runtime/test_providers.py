@@ -57,7 +57,8 @@ def _write(tree: Path, files: dict[str, str]) -> Path:
                 "proc/self/cgroup": "5:memory:/elsewhere\n4:cpu,cpuacct:/docker/id\n0::/\n",
                 "sys/fs/cgroup/cpu,cpuacct/docker/id/cpu.cfs_quota_us": "250000\n",
                 "sys/fs/cgroup/cpu,cpuacct/docker/id/cpu.cfs_period_us": "100000\n",
-                "sys/fs/cgroup/elsewhere/cpu.max": "100000 100000\n",
+                "sys/fs/cgroup/cpu/elsewhere/cpu.cfs_quota_us": "100000\n",  # of other processes
+                "sys/fs/cgroup/cpu/elsewhere/cpu.cfs_period_us": "100000\n",
             },
             2.5,
             id="v1",
