@@ -11,6 +11,7 @@ import re
 import time
 import uuid
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import orjson
 
@@ -53,11 +54,12 @@ class RequestMiddleware:
         request_id = request_id_of(_header(scope, b"x-request-id"))
         token = REQUEST_ID.set(request_id)
         answered: list[int] = []
+        asked = f"{scope['method']} {quote(scope['path'])}"  # quoted, so that nobody can write a log line of his own
 
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
                 answered.append(message["status"])
-                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
+                message["headers"] = [*message.get("headers", ()), (b"x-request-id", request_id.encode())]
                 if self._lifecycle.draining:
                     # Its client may reuse the connection until the listener closes; the next call goes elsewhere.
                     message["headers"].append((b"connection", b"close"))
@@ -67,20 +69,13 @@ class RequestMiddleware:
         try:
             await self._app(scope, receive, send_with_id)
         except Exception:  # noqa: BLE001  # the last stop: logged with its cause, told without it
-            _log.exception("%s %s failed", scope["method"], scope["path"])
+            _log.exception("%s failed", asked)
             if not answered:
                 await send_error(PredictorError(""), send_with_id)
         finally:
             level = logging.DEBUG if scope["path"] in _QUIET_PATHS else logging.INFO
             milliseconds = (time.perf_counter() - began) * 1000
-            _log.log(
-                level,
-                "%s %s %s %.1f ms",
-                scope["method"],
-                scope["path"],
-                answered[0] if answered else "-",
-                milliseconds,
-            )
+            _log.log(level, "%s %s %.1f ms", asked, answered[0] if answered else "-", milliseconds)
             REQUEST_ID.reset(token)
 
 

@@ -34,7 +34,7 @@ class NamedImage(_Strict):
     """A picture with a name, which is an echo only, never a path."""
 
     name: Name
-    image: Base64
+    image: Base64 = Field(repr=False)
 
 
 class Restore(_Strict):
@@ -96,7 +96,7 @@ class SwapFields(_Strict):
 class SwapBody(SwapFields):
     """A V1 swap."""
 
-    image: Base64 | None = None
+    image: Base64 | None = Field(None, repr=False)
     sources: Annotated[list[NamedImage], Field(min_length=1)] | None = None
     destinations: Annotated[list[Name | NamedImage], Field(min_length=1)] | None = None
 
@@ -157,7 +157,7 @@ class EnhanceFields(_Strict):
 class EnhanceBody(EnhanceFields):
     """A V1 enhance."""
 
-    image: Base64
+    image: Base64 = Field(repr=False)
 
 
 class DetectFields(_Strict):
@@ -167,7 +167,7 @@ class DetectFields(_Strict):
 class DetectBody(DetectFields):
     """A V1 detect."""
 
-    image: Base64
+    image: Base64 = Field(repr=False)
 
 
 def validated(model: type[_T], value: object, prefix: str = "") -> _T:

@@ -28,7 +28,7 @@ class InputTensor:
     """One BYTES tensor of a request."""
 
     name: str
-    rows: list[bytes | str]
+    rows: list[bytes | str] = field(repr=False)
     """Bytes from raw forms, text from JSON."""
     parameters: Parameters
 
@@ -61,7 +61,7 @@ class OutputTensor:
     name: str
     datatype: str
     """BYTES or INT32."""
-    rows: Sequence[bytes | int]
+    rows: Sequence[bytes | int] = field(repr=False)
     text: bool = True
     """Whether BYTES rows are text, so that JSON can carry them."""
 
