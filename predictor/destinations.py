@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -75,22 +76,23 @@ def load_destinations(folder: Path | None, limit_bytes: int, max_pixels: int, pi
     rejected: dict[str, InvalidRequest] = {}
     free = limit_bytes
     for path in _files(folder) if folder else []:
+        name = _shown(path)
         try:
-            destination = _load(path, max_pixels, pipeline)
+            destination = _load(path, name, max_pixels, pipeline)
             size = destination.picture.nbytes
             if size > free:
                 raise DestinationsFull(
-                    f"{path.name} needs {size:,} bytes; {free:,} are left of PREDICTOR_DESTINATIONS_LIMIT_BYTES",
+                    f"{name} needs {size:,} bytes; {free:,} are left of PREDICTOR_DESTINATIONS_LIMIT_BYTES",
                     limit=limit_bytes,
                     actual=limit_bytes - free + size,
                 )
         except InvalidRequest as error:
-            rejected[path.name] = error
-            _log.warning("destination %s is left out: %s", path.name, error.sentence)
+            rejected[name] = error
+            _log.warning("destination %s is left out: %s", name, error.sentence)
             continue
         free -= size
-        loaded[path.name] = destination
-        _log.info("destination %s loaded, faces: %d", path.name, len(destination.faces))
+        loaded[name] = destination
+        _log.info("destination %s loaded, faces: %d", name, len(destination.faces))
     return Destinations(loaded, rejected)
 
 
@@ -102,10 +104,15 @@ def _files(folder: Path) -> list[Path]:
         raise StartupError(f"PREDICTOR_DESTINATIONS_DIR: the folder {folder} cannot be read") from error
 
 
-def _load(path: Path, max_pixels: int, pipeline: Pipeline) -> Destination:
+def _shown(path: Path) -> str:
+    """Return a file's name as answers can hold it: JSON has no place for bytes that are no UTF-8."""
+    return os.fsencode(path.name).decode(errors="replace")
+
+
+def _load(path: Path, name: str, max_pixels: int, pipeline: Pipeline) -> Destination:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise UndecodableImage(path.name, "the file cannot be read") from error
-    picture = decode(data, path.name, max_pixels)
-    return Destination(path.name, picture, pipeline.find_faces(picture.image, path.name, Job()))
+        raise UndecodableImage(name, "the file cannot be read") from error
+    picture = decode(data, name, max_pixels)
+    return Destination(name, picture, pipeline.find_faces(picture.image, name, Job()))

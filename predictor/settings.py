@@ -13,7 +13,7 @@ from predictor.errors import StartupError
 _MIB = 1024 * 1024
 Port = Annotated[int, Field(ge=0, le=65535)]
 Count = Annotated[int, Field(ge=1)]
-Seconds = Annotated[float, Field(gt=0)]
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 # A model's name stands in a URL path and in a metric's label.
 ModelName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
 
@@ -53,7 +53,7 @@ class Settings(BaseSettings):
     limit_instances: Count = 32
     limit_pairs: Count = 100
 
-    drain_delay_seconds: Annotated[float, Field(ge=0)] = 5.0
+    drain_delay_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 5.0
     grace_seconds: Seconds = 60.0
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -62,8 +62,9 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _grace_covers_the_drain_delay(self) -> Settings:
         if self.grace_seconds <= self.drain_delay_seconds:
-            message = "grace_seconds counts from SIGTERM and must be larger than drain_delay_seconds"
-            raise ValueError(message)
+            raise ValueError(
+                "PREDICTOR_GRACE_SECONDS must be larger than PREDICTOR_DRAIN_DELAY_SECONDS, which it includes"
+            )
         return self
 
 
