@@ -85,6 +85,8 @@ class Executor:
         self._typical_seconds = 0.0
         self.admitted = 0
         """Requests that were let in and are not done: waiting, running, or still sending their body."""
+        self.working = 0
+        """Workers that are busy, were it for a request whose client has gone."""
 
     @contextmanager
     def admission(self) -> Iterator[None]:
@@ -113,6 +115,7 @@ class Executor:
             DeadlineExceeded: The request's own deadline passed first.
         """
         await self._take(job)
+        self.working += 1
         worker = Worker(self._pool, job)
         began = time.monotonic()
         try:
@@ -147,6 +150,7 @@ class Executor:
             raise Overloaded(self.expected_wait_seconds()) from None
 
     def _release(self, began: float) -> None:
+        self.working -= 1
         seconds = time.monotonic() - began
         known = self._typical_seconds
         self._typical_seconds = seconds if known == 0.0 else known + _NEWEST_WEIGHT * (seconds - known)

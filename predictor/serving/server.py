@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import os
 import signal
 import socket
@@ -39,6 +40,11 @@ EXIT_OK = 0
 EXIT_DROPPED = 1
 EXIT_CANNOT_START = 3
 _BACKLOG = 2048
+# Both servers get this much longer than the grace period, so that what is left at its end is counted, then dropped.
+_UNWIND_SECONDS = 1.0
+# For the first request of a connection that was made just before the listener closed.
+_FIRST_REQUEST_SECONDS = 1.0
+_POLL_SECONDS = 0.02
 
 
 def serve(settings: Settings, build: Callable[[Settings], Service] = loader.load) -> int:
@@ -140,10 +146,10 @@ class PredictorServer(ModelServer):
         if self._failure is None:
             _log.info("draining, requests in flight: %d", self.executor.admitted)
             await asyncio.wait([killed], timeout=self.settings.drain_delay_seconds)
-        grace = 0.0 if self._failure else self.settings.grace_seconds - self.settings.drain_delay_seconds
+        grace = _UNWIND_SECONDS if self._failure else self.settings.grace_seconds - self.settings.drain_delay_seconds
         rest.stop_listening()
-        finishing = asyncio.create_task(_all_of(grpc.shut_down(grace), *serving))
-        await asyncio.wait({killed, finishing}, return_when=asyncio.FIRST_COMPLETED, timeout=grace + 1)
+        finishing = asyncio.create_task(_all_of(grpc.shut_down(grace + _UNWIND_SECONDS), *serving))
+        await asyncio.wait({killed, finishing}, return_when=asyncio.FIRST_COMPLETED, timeout=grace)
         self._finish()
 
     def _finish(self) -> None:
@@ -154,9 +160,11 @@ class PredictorServer(ModelServer):
         self.executor.close()
         if dropped:
             _log.warning("stopped, requests dropped: %d", dropped)
+        else:
+            _log.info("stopped, nothing dropped")
+        if dropped or self.executor.working:  # a thread is still in a stage and would keep the process alive
             logging.shutdown()
-            os._exit(EXIT_DROPPED)  # a worker's thread is still in a stage and would keep the process alive
-        _log.info("stopped, nothing dropped")
+            os._exit(EXIT_DROPPED if dropped else EXIT_OK)
 
 
 async def _all_of(*awaitables: Awaitable[object]) -> None:
@@ -174,7 +182,7 @@ class PredictorRestServer(RESTServer):
             data_plane=None,
             model_repository_extension=None,
             http_port=port,
-            grace_period=max(1, round(grace_seconds)),
+            grace_period=math.ceil(grace_seconds + _UNWIND_SECONDS),
             ssl_certfile=certfile,
             ssl_keyfile=keyfile,
         )
@@ -213,3 +221,14 @@ class _Uvicorn(_RefreshingServer):
     def capture_signals(self) -> Iterator[None]:
         """Leave signals alone: the drain decides when the listener closes."""
         yield
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close the listener, give connections that have asked nothing yet a moment to, then close what is idle."""
+        await asyncio.sleep(0)  # accepts what has connected meanwhile
+        for server in self.servers:
+            server.close()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_FIRST_REQUEST_SECONDS):
+                while any(connection.cycle is None for connection in self.server_state.connections):
+                    await asyncio.sleep(_POLL_SECONDS)
+        await super().shutdown(sockets)
