@@ -87,7 +87,7 @@ def load_destinations(folder: Path | None, limit_bytes: int, max_pixels: int, pi
                     actual=limit_bytes - free + size,
                 )
         except InvalidRequest as error:
-            rejected[name] = error
+            rejected[name] = error.detached()
             _log.warning("destination %s is left out: %s", name, error.sentence)
             continue
         free -= size

@@ -22,7 +22,7 @@ not known here: `serving.statuses` holds the one table.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,6 +39,11 @@ class PredictorError(Exception):
         super().__init__(sentence)
         self.sentence = sentence
         self.details: Mapping[str, Detail] = details
+
+    def detached(self) -> Self:
+        """Forget where it was raised, and return it: an error that is kept shall keep no frame with pictures alive."""
+        self.__traceback__ = self.__cause__ = self.__context__ = None
+        return self
 
 
 class InvalidRequest(PredictorError):

@@ -112,19 +112,19 @@ class Service:
     def read_pictures(self, pictures: Sequence[EncodedPicture], job: Job) -> list[Picture]:
         """Decode pictures within the limits."""
         self._check_pixels(pictures)
-        with job.stage("decode"):
-            return [decode(one.data, one.field, self._settings.limit_pixels) for one in pictures]
+        return self._decode_all(pictures, job)
 
     def read_enhances(self, requests: Sequence[EnhanceRequest], job: Job) -> list[Picture]:
         """Check what was asked against the recipe and the limits, then decode every picture."""
         for request in requests:
             self._pipeline.check(request.options, request.field)
-        self._check_pixels(request.picture for request in requests)
+        pictures = [request.picture for request in requests]
+        self._check_pixels(pictures)
         total = 0
         for request in requests:
             size = self._output_size(request.picture, request.output)
             total = self._check_output([size], request.options.upscale, total)
-        return self.read_pictures([request.picture for request in requests], job)
+        return self._decode_all(pictures, job)
 
     def enhance(self, request: EnhanceRequest, picture: Picture, job: Job) -> AlteredPicture:
         """Restore the faces of a picture and upsample it."""
@@ -158,7 +158,7 @@ class Service:
             except _SKIPPABLE as error:
                 if work.request.destinations is not None:
                     raise
-                skipped.append(Skipped(destination.name, error))
+                skipped.append(Skipped(destination.name, error.detached()))
                 continue
             pictures.append(_altered(destination.name, destination.picture, altered))
         if not pictures:
@@ -169,6 +169,10 @@ class Service:
         if isinstance(found, Subject) and found.faces is None:
             found.faces = self._pipeline.find_faces(found.picture.image, place + found.name, job)
         return found.faces or []
+
+    def _decode_all(self, pictures: Sequence[EncodedPicture], job: Job) -> list[Picture]:
+        with job.stage("decode"):
+            return [decode(one.data, one.field, self._settings.limit_pixels) for one in pictures]
 
     def _decode(self, request: SwapRequest, subjects: Subjects) -> SwapWork:
         def subject(found: EncodedPicture) -> Subject:

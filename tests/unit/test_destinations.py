@@ -81,6 +81,14 @@ def test_a_bad_file_is_named_in_the_log_and_listed_and_the_others_are_loaded(
     assert str(tmp_path) not in " ".join(error.sentence for error in destinations.rejected.values())
 
 
+def test_a_rejected_file_keeps_no_bytes_in_memory(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(png()[:-20])
+    (tmp_path / "b.png").write_bytes(png())
+
+    for error in loaded(tmp_path, limit_bytes=1).rejected.values():
+        assert (error.__traceback__, error.__cause__, error.__context__) == (None, None, None)
+
+
 def test_a_file_that_cannot_be_read_is_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a.png").write_bytes(png())
 
