@@ -73,9 +73,12 @@ def serving(
         grace_seconds: How long it may take to stop before it is killed.
 
     Raises:
-        ServerDidNotStart: It ended or was not ready in time.
+        ServerDidNotStart: A port is taken, or it ended or was not ready in time.
     """
     environment = {**os.environ, **{f"PREDICTOR_{name}": value for name, value in settings.items()}}
+    chosen = partial(_chosen, environment)
+    for port in (chosen("HTTP_PORT"), chosen("GRPC_PORT")):
+        _require_free(int(port))
     with ExitStack() as stack:
         output = stack.enter_context(log.open("wb")) if log else None
         process = subprocess.Popen(  # our own program, by the interpreter that runs this
@@ -87,7 +90,6 @@ def serving(
             start_new_session=True,  # Ctrl-C reaches it through us, once
         )
         stack.callback(_stop, process, grace_seconds)
-        chosen = partial(_chosen, environment)
         http_url = f"http://127.0.0.1:{chosen('HTTP_PORT')}"
         _wait_until_ready(process, http_url, log, timeout_seconds)
         yield RunningServer(http_url, f"127.0.0.1:{chosen('GRPC_PORT')}", chosen("MODEL_NAME"), process)
@@ -95,6 +97,14 @@ def serving(
 
 def _chosen(environment: Mapping[str, str], name: str) -> str:
     return environment.get(f"PREDICTOR_{name}") or str(Settings.model_fields[name.lower()].default)
+
+
+def _require_free(port: int) -> None:
+    """Refuse a port that somebody listens on: their readiness would be taken for ours."""
+    with socket.socket() as probe:
+        if probe.connect_ex(("127.0.0.1", port)) == 0:
+            reason = f"something listens on port {port} already"
+            raise ServerDidNotStart(reason, None)
 
 
 def _wait_until_ready(

@@ -181,7 +181,7 @@ def reader(tracked_files: list[Path], root: Path, tmp_path: Path) -> Iterator[Re
     reader.stops_serving()
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 def test_its_commands_run_one_after_the_other_and_leave_the_pictures_it_says(reader: Reader) -> None:
     for block in SHELL_BLOCKS:
         if not any(word in block for word in LEFT_OUT):

@@ -26,7 +26,7 @@ KNOWN_HOSTS = {
     "www.w3.org",
 }
 ADDRESS = re.compile(r"""https?://[^\s"'`<>()\[\]{},\\]+""")
-MACHINE_PATH = re.compile(r"""(?<![\w.{}$])/(?:root|home|Users|work|opt)/""")
+MACHINE_PATH = re.compile(r"""(?<![\w.{}$])/(?:root|work|opt)/""")
 
 
 def _texts(paths: list[Path]) -> dict[Path, str]:

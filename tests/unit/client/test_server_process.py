@@ -105,6 +105,22 @@ def test_a_server_that_never_gets_ready_is_given_up_and_stopped(fake_predictor: 
     assert not _lives(int(note.read_text()))
 
 
+@pytest.mark.parametrize("name", ["HTTP_PORT", "GRPC_PORT"])
+def test_a_server_that_runs_already_is_not_taken_for_ours(fake_predictor: Path, name: str) -> None:
+    settings = _settings()
+    marker = fake_predictor / "started"
+    (fake_predictor / "__main__.py").write_text(SERVER.format(before=f"open({str(marker)!r}, 'w').close()"))
+
+    with (
+        socket.create_server(("127.0.0.1", int(settings[name]))),
+        pytest.raises(ServerDidNotStart, match=f"listens on port {settings[name]} already"),
+        serving(settings),
+    ):
+        pytest.fail("it is somebody else's")
+
+    assert not marker.exists()
+
+
 def test_a_server_that_does_not_stop_is_killed(fake_predictor: Path) -> None:
     deaf = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)"
     (fake_predictor / "__main__.py").write_text(SERVER.format(before=deaf))
