@@ -5,14 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
+from predictor import __version__
 from predictor.errors import PredictorError, StartupError, UndecodableImage
-from predictor.imaging.codec import output_format
 from predictor.job import Job
 from predictor.options import EnhanceOptions, OutputOptions, Pair, RestoreOptions, SwapOptions
 from predictor.requests import DetectRequest, EncodedPicture, EnhanceRequest, SwapRequest
@@ -59,6 +58,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except StartupError as error:
         print(f"error: {error.sentence}", file=sys.stderr)
         return EXIT_CANNOT_START
+    except PredictorError as error:
+        print(f"error: {error.sentence}", file=sys.stderr)
+        return EXIT_SOME_FAILED
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return EXIT_SOME_FAILED
@@ -71,13 +73,13 @@ def _serve(_options: argparse.Namespace) -> int:
 
 
 def _swap(options: argparse.Namespace) -> int:
-    work = _Work(options)
-    source = work.read(options.source)
     swap_options = SwapOptions(_pairs(options), _restore(options), options.upscale)
+    source = _read(options.source)
+    work = _Work(options, [options.source, *options.destinations])
     known: Subjects = {}
 
     def swap(path: Path) -> Path:
-        request = SwapRequest([source], [work.read(path)], swap_options, work.output)
+        request = SwapRequest([source], [_read(path)], swap_options, work.output)
         job, subjects = Job(), dict(known)
         works = work.service.read_swaps([request], job, subjects)
         (answer,) = work.service.swap_all(works, job)
@@ -88,11 +90,11 @@ def _swap(options: argparse.Namespace) -> int:
 
 
 def _enhance(options: argparse.Namespace) -> int:
-    work = _Work(options)
+    work = _Work(options, options.pictures)
     enhance_options = EnhanceOptions(_restore(options), options.upscale)
 
     def enhance(path: Path) -> Path:
-        request, job = EnhanceRequest(work.read(path), enhance_options, work.output), Job()
+        request, job = EnhanceRequest(_read(path), enhance_options, work.output), Job()
         (picture,) = work.service.read_enhances([request], job)
         return work.write(path, work.service.enhance(request, picture, job))
 
@@ -143,7 +145,8 @@ def _edges(face: Face) -> tuple[float, float, float, float]:
 class _Work:
     """What swap and enhance share: one loaded service, one folder for the results, a bar over several pictures."""
 
-    def __init__(self, options: argparse.Namespace) -> None:
+    def __init__(self, options: argparse.Namespace, given: Sequence[Path]) -> None:
+        self._given = given
         self.output = OutputOptions(options.format, options.quality)
         self._folder: Path = options.output
         try:
@@ -153,12 +156,10 @@ class _Work:
         self.service = _load()
         self._written: set[Path] = set()
 
-    def read(self, path: Path) -> EncodedPicture:
-        """Read a picture's bytes."""
-        return _read(path)
-
     def write(self, path: Path, altered: AlteredPicture) -> Path:
         """Mark, encode and save a picture under the name of the one it was made from."""
+        from predictor.imaging.codec import output_format
+
         data = self.service.encode(altered, self.output, Job())
         extension = _EXTENSIONS[output_format(altered.picture.format, self.output.format)]
         target, number = self._folder / (path.stem + extension), 2
@@ -166,8 +167,8 @@ class _Work:
             target, number = self._folder / f"{path.stem}-{number}{extension}", number + 1
         self._written.add(target)
         try:
-            if target.exists() and target.samefile(path):
-                raise UndecodableImage(str(path), "the result would replace it; choose another folder with -o")
+            if target.exists() and any(given.exists() and target.samefile(given) for given in self._given):
+                raise UndecodableImage(str(target), "the result would replace what was given; choose another -o")
             target.write_bytes(data)
         except OSError as error:
             raise UndecodableImage(str(target), "cannot be written") from error
@@ -205,7 +206,15 @@ def _complain(error: PredictorError) -> bool:
 
 
 def _pairs(options: argparse.Namespace) -> tuple[Pair, ...]:
-    return tuple(options.pair) if options.pair else (Pair(None, options.source_face, options.destination_face),)
+    """Return who goes where; pairs that cannot be are an error of the command line."""
+    if not options.pair:
+        return (Pair(None, options.source_face or 1, options.destination_face or 1),)
+    if options.source_face or options.destination_face:
+        options.parser.error("--pair: not together with --source-face or --destination-face")
+    receivers = [pair.destination_face_id for pair in options.pair]
+    if len(set(receivers)) < len(receivers) or ("all" in receivers and len(receivers) > 1):
+        options.parser.error("--pair: a face can take only one source")
+    return tuple(options.pair)
 
 
 def _restore(options: argparse.Namespace) -> RestoreOptions | None:
@@ -253,16 +262,14 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("--version", action="version", version=f"faceswap-predictor {version('faceswap-predictor')}")
+    parser.add_argument("--version", action="version", version=f"faceswap-predictor {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add(commands, "serve", _serve, "answer KServe V1, V2 REST and gRPC until SIGTERM", epilog=_EPILOG)
     swap = _add(commands, "swap", _swap, "put a face of SOURCE onto faces of every DESTINATION", epilog=_SWAP_EPILOG)
     swap.add_argument("source", metavar="SOURCE", type=Path, help="the picture that gives the face")
     swap.add_argument("destinations", metavar="DESTINATION", type=Path, nargs="+", help="pictures that receive it")
-    swap.add_argument("--source-face", metavar="N", type=_face_id, default=1, help="which face of SOURCE (default 1)")
-    swap.add_argument(
-        "--destination-face", metavar="N", type=_face_id_or_all, default=1, help="which face, or all (default 1)"
-    )
+    swap.add_argument("--source-face", metavar="N", type=_face_id, help="which face of SOURCE (default 1)")
+    swap.add_argument("--destination-face", metavar="N", type=_face_id_or_all, help="which face, or all (default 1)")
     swap.add_argument(
         "--pair", metavar="S:D", type=_pair, action="append", help="source face S onto face D; may be repeated"
     )
@@ -291,7 +298,7 @@ def _add(
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, parser=parser)
     return parser
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from kserve.protocol.dataplane import DataPlane
 from kserve.protocol.model_repository_extension import ModelRepositoryExtension
 
+from predictor import __version__
 from predictor.errors import NotReady, NotSupported, RequestRefused, UnknownModel
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class PredictorDataPlane(DataPlane):
         """Return name, version and extensions of this server."""
         return {
             "name": "faceswap-predictor",
-            "version": version("faceswap-predictor"),
+            "version": __version__,
             "extensions": ["binary_tensor_data"],
         }
 

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image as PillowImage
+
+from predictor.detectors import DETECTORS
+from predictor.errors import StageFailed, StartupError
+from predictor.faces import Face, Image
+from predictor.loader import load
+from predictor.restorers import RESTORERS
+from predictor.runtime.session import OpenSession, Session
+from predictor.settings import Settings
+from predictor.swappers import SWAPPERS
+from predictor.upsamplers import UPSAMPLERS
+from tests.unit.fakes import FakeDetector, FakeRestorer, FakeSwapper, FakeUpsampler, face_at, plain
+
+
+def no_session(_model: object) -> Session:
+    raise AssertionError("no network was to be opened")
+
+
+class BrokenDetector(FakeDetector):
+    def detect(self, image: Image) -> list[Face]:
+        raise StageFailed("centerface", f"not finite on {image.shape}")
+
+
+@pytest.fixture
+def settings(monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Settings of a recipe of fakes that pass the warm-up."""
+
+    def building(stage: object) -> Callable[[OpenSession], object]:
+        return lambda _: stage
+
+    monkeypatch.setitem(DETECTORS, "fake", building(FakeDetector([face_at(0, 0)])))
+    monkeypatch.setitem(DETECTORS, "broken", building(BrokenDetector()))
+    monkeypatch.setitem(SWAPPERS, "fake", building(FakeSwapper(paint=lambda crop, _: crop)))
+    monkeypatch.setitem(RESTORERS, "fake", building(FakeRestorer(paint=lambda crop: crop)))
+    monkeypatch.setitem(RESTORERS, "black", building(FakeRestorer(paint=np.zeros_like)))
+    monkeypatch.setitem(UPSAMPLERS, "fake", building(FakeUpsampler()))
+    return Settings(detector="fake", swapper="fake", restorer="fake", upsampler="fake")
+
+
+def test_a_service_is_built_warmed_and_given_its_destinations(settings: Settings, tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    PillowImage.fromarray(plain((1, 2, 3))).save(buffer, "png")
+    (tmp_path / "a.png").write_bytes(buffer.getvalue())
+
+    service = load(settings.model_copy(update={"destinations_dir": tmp_path}), no_session)
+
+    assert service.destination_names == ["a.png"]
+
+
+def test_without_a_folder_there_are_no_destinations(settings: Settings) -> None:
+    assert load(settings, no_session).destination_names == []
+
+
+@pytest.mark.parametrize(
+    ("step", "name", "sentence"),
+    [
+        ("restorer", "black", "the warm-up failed: restore: "),
+        ("detector", "broken", "the warm-up failed: centerface: not finite"),
+        ("detector", "nobody", "PREDICTOR_DETECTOR: "),
+        ("recipe", "nothing", "PREDICTOR_RECIPE: "),
+    ],
+)
+def test_what_keeps_it_from_working_is_a_sentence_for_the_operator(
+    settings: Settings, step: str, name: str, sentence: str
+) -> None:
+    with pytest.raises(StartupError) as caught:
+        load(settings.model_copy(update={step: name}), no_session)
+
+    assert caught.value.sentence.startswith(sentence)
+
+
+def test_a_folder_that_is_not_there_keeps_it_from_working(settings: Settings, tmp_path: Path) -> None:
+    with pytest.raises(StartupError, match=r"^PREDICTOR_DESTINATIONS_DIR: "):
+        load(settings.model_copy(update={"destinations_dir": tmp_path / "gone"}), no_session)
+
+
+def test_opencv_leaves_the_processors_to_the_workers(settings: Settings) -> None:
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(2)
+    try:
+        load(settings, no_session)
+
+        assert cv2.getNumThreads() == 1
+    finally:
+        cv2.setNumThreads(before)
