@@ -146,6 +146,7 @@ class PredictorServer(ModelServer):
         if self._failure is None:
             _log.info("draining, requests in flight: %d", self.executor.admitted)
             await asyncio.wait([killed], timeout=self.settings.drain_delay_seconds)
+            _log.info("taking nothing new, requests in flight: %d", self.executor.admitted)
         grace = _UNWIND_SECONDS if self._failure else self.settings.grace_seconds - self.settings.drain_delay_seconds
         rest.stop_listening()
         finishing = asyncio.create_task(_all_of(grpc.shut_down(grace + _UNWIND_SECONDS), *serving))
@@ -229,6 +230,6 @@ class _Uvicorn(_RefreshingServer):
             server.close()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_FIRST_REQUEST_SECONDS):
-                while any(connection.cycle is None for connection in self.server_state.connections):
-                    await asyncio.sleep(_POLL_SECONDS)
+                while any(connection.cycle is None for connection in self.server_state.connections):  # noqa: ASYNC110
+                    await asyncio.sleep(_POLL_SECONDS)  # uvicorn has no event for it
         await super().shutdown(sockets)

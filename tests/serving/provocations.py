@@ -123,6 +123,11 @@ def wait_until_full(puppet: Puppet) -> None:
             status = connection.answer().status
 
 
+def wait_until_draining(puppet: Puppet) -> None:
+    """Return when SIGTERM has been taken note of."""
+    puppet.wait_for_line("predictor.serving.server: draining")
+
+
 @contextmanager
 def connected(puppet: Puppet) -> Iterator[RestConnection]:
     """One REST connection to a puppet."""

@@ -62,6 +62,13 @@ class Stages:
         """Wait until a held stage begins."""
         return self._arrivals.get(timeout=PATIENCE_SECONDS)
 
+    def wait_for_colours(self, colours: set[tuple[int, int, int]]) -> None:
+        """Wait until a stage has begun on pictures of each of these colours."""
+        until = time.monotonic() + PATIENCE_SECONDS
+        while not colours <= {colour for _, colour in self.ran}:
+            assert time.monotonic() < until, f"not all of {colours} came"
+            time.sleep(0.01)
+
     def close(self) -> None:
         """Take no more questions, and break what still waits."""
         self._held.clear()

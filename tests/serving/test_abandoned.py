@@ -1,4 +1,4 @@
-"""Work that nobody waits for any more, because its deadline passed or its client hung up, ends before its next stage."""
+"""Work that nobody waits for any more (deadline passed, client gone) ends before its next stage."""
 
 from __future__ import annotations
 
@@ -146,12 +146,15 @@ def test_a_rest_client_that_hangs_up_ends_the_work(shared_puppet: Puppet) -> Non
 
 
 def test_a_rest_client_that_hangs_up_in_the_queue_is_never_worked_for(shared_puppet: Puppet) -> None:
-    with worker_free_afterwards(shared_puppet) as began:
-        with worker_held(shared_puppet), connected(shared_puppet) as connection:
-            connection.send(swap(RED).rest())
-            _let_the_server_notice(shared_puppet)
-            connection.close()
-            _let_the_server_notice(shared_puppet)
+    with (
+        worker_free_afterwards(shared_puppet) as began,
+        worker_held(shared_puppet),
+        connected(shared_puppet) as connection,
+    ):
+        connection.send(swap(RED).rest())
+        _let_the_server_notice(shared_puppet)
+        connection.close()
+        _let_the_server_notice(shared_puppet)
     assert stages_of(shared_puppet, began, RED) == []
 
 

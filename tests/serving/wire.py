@@ -94,8 +94,12 @@ class GrpcConnection:
     """One channel."""
 
     def __init__(self, port: int) -> None:
-        sizes = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
-        self.channel = grpc.insecure_channel(f"127.0.0.1:{port}", sizes)
+        options = [
+            ("grpc.max_send_message_length", -1),
+            ("grpc.max_receive_message_length", -1),
+            ("grpc.use_local_subchannel_pool", 1),  # else channels to one port share a connection
+        ]
+        self.channel = grpc.insecure_channel(f"127.0.0.1:{port}", options)
         self.stub = GRPCInferenceServiceStub(self.channel)
 
     def ask(
