@@ -10,6 +10,8 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.intp]
 
+_MAX_OVERLAP = 0.3  # as CenterFace's own code thins out boxes
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidates:
@@ -27,15 +29,12 @@ class Candidates:
         sure = self.scores >= score
         return Candidates(self.boxes[sure], self.scores[sure], self.landmarks[sure])
 
-    def merged(self, max_overlap: float) -> Candidates:
+    def merged(self) -> Candidates:
         """Return one candidate a face, surest first: the mean of all that see it, the surer the weightier.
 
         Neighbouring cells of a network see the same face and err on their own, so the mean is steadier than the best.
-
-        Args:
-            max_overlap: From this intersection over union on, two boxes are the same face.
         """
-        groups = same_face(self.boxes, self.scores, max_overlap)
+        groups = same_face(self.boxes, self.scores, _MAX_OVERLAP)
         return Candidates(
             np.array([_mean(self.boxes, self.scores, group) for group in groups], np.float32).reshape(-1, 4),
             np.array([self.scores[group[0]] for group in groups], np.float32),

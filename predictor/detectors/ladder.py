@@ -24,7 +24,6 @@ LADDER = (
     View("rotated_180", quarter_turns=2),
     View("rotated_270", quarter_turns=3),
 )
-_MAX_OVERLAP = 0.3
 
 
 def find(image: Image, look: Look) -> list[Face]:
@@ -36,7 +35,7 @@ def find(image: Image, look: Look) -> list[Face]:
     for view in LADDER:
         placement = place(image, view)
         (candidates,) = look([placement.canvas])
-        guesses = [placement.points_in_picture(points) for points in candidates.merged(_MAX_OVERLAP).landmarks]
+        guesses = [placement.points_in_picture(points) for points in candidates.merged().landmarks]
         if sightings := look_again(image, guesses, look):
             return [Face(seen.box, seen.landmarks, seen.score, view.name) for seen in sightings]
     return []

@@ -33,7 +33,6 @@ _SETTLED_PIXELS = 3.0
 _MOST_CROPS = 8
 """At once, so that memory does not grow with the faces of a picture."""
 _LEAST_SCORE = 0.5
-_MAX_OVERLAP = 0.3
 _MAX_OVERLAP_OF_FACES = 0.5
 """Two guesses that settled on the same face agree far better than this; two faces cheek to cheek do not."""
 
@@ -90,7 +89,7 @@ def _black_beyond(image: Image, crop: Crop) -> Image:
 
 def _sighting(candidates: Candidates, crop: Crop) -> Sighting | None:
     """Return the candidate nearest to where the guess lies in the crop, or None where the crop has none."""
-    faces = candidates.merged(_MAX_OVERLAP).at_least(_LEAST_SCORE)
+    faces = candidates.merged().at_least(_LEAST_SCORE)
     if not faces.scores.size:
         return None
     distances = np.sqrt(np.square(faces.landmarks - crop.landmarks).sum(axis=2).mean(axis=1))

@@ -31,7 +31,7 @@ def test_an_overlap_just_below_the_limit_is_another_face() -> None:
 
 
 def test_merging_weights_candidates_by_the_square_of_their_score_and_keeps_the_best_score() -> None:
-    merged = _candidates((0, 0, 10, 10, 0.8), (1, 0, 11, 10, 0.4)).merged(0.3)
+    merged = _candidates((0, 0, 10, 10, 0.8), (1, 0, 11, 10, 0.4)).merged()
 
     assert merged.scores.tolist() == [pytest.approx(0.8)]
     assert merged.boxes[0].tolist() == pytest.approx([0.2, 0, 10.2, 10])  # 0.16 / (0.64 + 0.16) = 0.2
@@ -39,7 +39,7 @@ def test_merging_weights_candidates_by_the_square_of_their_score_and_keeps_the_b
 
 
 def test_merged_faces_come_surest_first() -> None:
-    merged = _candidates((0, 0, 10, 10, 0.4), (50, 0, 60, 10, 0.7), (90, 0, 99, 10, 0.5)).merged(0.3)
+    merged = _candidates((0, 0, 10, 10, 0.4), (50, 0, 60, 10, 0.7), (90, 0, 99, 10, 0.5)).merged()
 
     assert merged.scores.tolist() == pytest.approx([0.7, 0.5, 0.4])
 
@@ -51,7 +51,7 @@ def test_only_sure_candidates_are_kept() -> None:
 
 
 def test_nothing_merges_into_nothing() -> None:
-    merged = _candidates().merged(0.3)
+    merged = _candidates().merged()
 
     assert (merged.boxes.shape, merged.scores.shape, merged.landmarks.shape) == ((0, 4), (0,), (0, 5, 2))
 

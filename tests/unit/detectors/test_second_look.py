@@ -134,6 +134,28 @@ def test_a_guess_without_extent_is_no_face(spot: float) -> None:
     assert len(seen) == 1
 
 
+def test_of_several_faces_in_a_crop_the_one_that_was_guessed_counts() -> None:
+    face = _face(400, 300)
+    network = _DotsNetwork(score=0.6)
+
+    def look(canvases: Sequence[Image]) -> list[Candidates]:
+        """See a surer face at the crop's border, too."""
+        (seen,) = network.look(canvases)
+        shift = np.float32(60)
+        return [
+            Candidates(
+                np.concatenate([seen.boxes + shift, seen.boxes]),
+                np.array([0.95, *seen.scores], np.float32),
+                np.concatenate([seen.landmarks + shift, seen.landmarks]),
+            )
+        ]
+
+    (found,) = look_again(_drawn(face), [face], look)
+
+    assert np.abs(found.landmarks - face).max() < 0.75
+    assert found.score == pytest.approx(0.6)
+
+
 def test_two_guesses_on_one_face_give_it_once() -> None:
     face = _face(400, 300)
 
