@@ -26,6 +26,7 @@ _BROAD, _FINE = 0.4, 0.22
 """How wide light and complexion are followed, in distances between the eyes."""
 _LIGHT_BOUNDS = (0.35, 2.6)
 _TINT_BOUNDS = (0.6, 1.7)
+_EVENING_BOUNDS = (0.84, 1.19)
 _DARKEST = 8.0
 _SHOULDER = 205.0
 _LEAST_CONTRAST, _MOST_CONTRAST, _CONTRAST_TOLERANCE = 0.75, 1.25, 1.5
@@ -60,7 +61,21 @@ class ColourMatch:
         return matched
 
 
-def match_colours(image: Pixels, reference: Pixels, weights: Mask, colourful: Mask, unit: float) -> ColourMatch:
+@dataclass(frozen=True, slots=True, eq=False)
+class Overlap:
+    """What two pictures of faces, laid over each other, have in common; shapes (N, N), 0 to 1."""
+
+    face: Mask
+    """Where both show a face's surface, in the light or not: all but eyes, brows and lips."""
+    skin: Mask
+    """Where both show its bare skin; not 0 everywhere."""
+    lips: Mask
+    """Where strong colours belong."""
+    unit: float
+    """Pixels between the eyes."""
+
+
+def match_colours(image: Pixels, reference: Pixels, overlap: Overlap) -> ColourMatch:
     """Return how an image takes on the light and the complexion of a reference.
 
     Light follows broad shapes of the reference (a lamp at the side), complexion finer ones (a flushed cheek);
@@ -69,10 +84,9 @@ def match_colours(image: Pixels, reference: Pixels, weights: Mask, colourful: Ma
     Args:
         image: RGB, 0 to 255, shape (N, N, 3).
         reference: The same places in another picture.
-        weights: Where both are skin, 0 to 1, shape (N, N); not 0 everywhere.
-        colourful: Where strong colours belong, 0 to 1, shape (N, N): lips keep theirs.
-        unit: Pixels between the eyes.
+        overlap: Which of their pixels may be compared.
     """
+    weights, unit = overlap.skin, overlap.unit
     broad_from, fine_from = _tones(image, weights, unit)
     broad_to, fine_to = _tones(reference, weights, unit)
     light = np.clip(luma(broad_to) / np.maximum(luma(broad_from), _DARKEST), *_LIGHT_BOUNDS)
@@ -81,9 +95,12 @@ def match_colours(image: Pixels, reference: Pixels, weights: Mask, colourful: Ma
     tone = _hue(fine_to) * luma(broad_to)[..., None]
     size = image.shape[0]
     lit, expected = image * enlarged(gain, size), enlarged(tone, size)
+    # Shadows have a colour too, which skin in the light does not tell: on the whole, both must come out alike.
+    evening = _evening(_mean(lit, overlap.face), _mean(reference, overlap.face))
+    gain, tone, lit, expected = gain * evening, tone * evening, lit * evening, expected * evening
     own, usual = Variation.of(lit, expected, weights), Variation.of(reference, expected, weights)
     saturation = _saturation(lit, expected, own, usual)
-    saturation += (1.0 - saturation) * colourful
+    saturation += (1.0 - saturation) * overlap.lips
     return ColourMatch(gain, tone, _contrast(own, usual, weights), saturation)
 
 
@@ -122,6 +139,18 @@ def _tones(image: Pixels, weights: Mask, unit: float) -> tuple[Pixels, Pixels]:
     mean = (colours.sum(axis=(0, 1)) / max(float(amounts.sum()), 1e-6)).astype(np.float32)
     pixel = unit * _COARSE / image.shape[0]
     return _followed(colours, amounts, _BROAD * pixel, mean), _followed(colours, amounts, _FINE * pixel, mean)
+
+
+def _mean(image: Pixels, weights: Mask) -> Colour:
+    mean: Colour = np.einsum("ijk,ij->k", image, weights) / max(float(weights.sum()), 1e-6)
+    return mean
+
+
+def _evening(colour: Colour, wanted: Colour) -> Colour:
+    """Return factors that give a mean colour another's hue, and bring it most of the way to its brightness."""
+    factors = np.clip(wanted / np.maximum(colour, 1.0), *_EVENING_BOUNDS)
+    brightness = float(_LUMA[0] @ (factors * colour)) / max(float(_LUMA[0] @ colour), 1.0)
+    return (factors / brightness**0.25).astype(np.float32)
 
 
 def _gathered(image: Pixels, weights: Mask) -> tuple[Pixels, Mask]:
@@ -173,7 +202,7 @@ class Variation:
         total = max(float(weights.sum()), 1e-6)
         brightness = float((weights * (luma(image) - luma(tone)) ** 2).sum()) / total
         colour = float((weights * _colour_distance(image, tone) ** 2).sum()) / total
-        return cls(brightness**0.5, colour**0.5)
+        return cls(brightness**0.25, colour**0.5)
 
 
 def _contrast(own: Variation, usual: Variation, weights: Mask) -> Mask:

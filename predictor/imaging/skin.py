@@ -39,6 +39,7 @@ _UNDECIDED = 5.0
 """Squared distance, in spreads, at which a pixel is as likely skin as not."""
 _WELL_SEEN, _SEEN, _OUTLINE = 0.3, 0.1, 0.02
 """How squarely a place must be seen to learn from it, to be a feature, and to lie on the head at all."""
+_FACE_EDGE = 0.05
 _FEW_SAMPLES = 8
 
 _DIRECTIONS, _RADII, _REACH = 48, 56, 0.97
@@ -112,10 +113,10 @@ def _oddness(lab: Pixels, surface: Surface, certain: Shape, unit: float) -> Mask
     typical, width = _learnt(small, cheeks | NOSE.covers(surface.places), surface, certain)
     # Cheeks are skin in whatever light: one in the shadow looks like hair.
     known = (0.25 * (cheeks & (surface.facing > _SEEN))).astype(np.float32)
-    face = (beyond_face(surface.places) < 0.05).astype(np.float32)  # noqa: PLR2004  # a little room at its edge
+    face = (beyond_face(surface.places) < _FACE_EDGE) & (surface.facing > _SEEN)
     expected = np.broadcast_to(typical, small.shape)
     for _ in range(3):
-        likely = np.exp(-0.5 * _distance(small, expected, width)) * face
+        likely = np.where(face, np.exp(-0.5 * _distance(small, expected, width)), np.float32(0.0))
         tone = enlarged(spread(small, np.maximum(likely, known), 0.3 * unit * FIELD / SIZE, typical), FIELD)
         expected = np.where(certain[..., None], tone, np.clip(tone, typical + _DARKEST, typical + _BRIGHTEST))
     far = _distance(lab, enlarged(expected, SIZE), width)

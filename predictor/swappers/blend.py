@@ -14,9 +14,9 @@ import numpy as np
 
 from predictor.faces import SwappedCrop
 from predictor.imaging.alignment import ARCFACE_112, LandmarkTemplate
-from predictor.imaging.colour import enlarged, match_colours, spread
+from predictor.imaging.colour import Overlap, enlarged, match_colours, spread
 from predictor.imaging.masks import feathered
-from predictor.imaging.proportions import Part, lips
+from predictor.imaging.proportions import BROWS_AND_EYES, Part, lips
 from predictor.imaging.skin import SIZE, map_face
 from predictor.imaging.warping import fit
 
@@ -43,7 +43,7 @@ _ERASER_FEATHER = 0.05
 _GAP, _CHEEK = 0.15, 0.3
 _FRINGE = 0.07
 """A source's outline runs along the edge of its hair; this much of it is shadow and single hairs."""
-_ERASED = Part(0.0, 1.2, -0.65, 0.4)
+_ERASED = Part(0.0, 1.1, -0.65, 0.4)
 _LEAST_FACING = 0.3
 """Towards a head's outline its surface is seen at a slant, and a fade takes fewer pixels: this share at least."""
 _BARE_SKIN = 0.7
@@ -74,7 +74,8 @@ def _blended(source_image: Image, source: FaceMap, crop: Crop) -> SwappedCrop:
     face = cv2.erode(source.inside.astype(np.float32), _disc(_FRINGE * source.head.scale))
     shown = laid.seen(face.astype(np.float32, copy=False), SIZE)
     both = destination.inside & (_paintable(shown, laid, destination.head.scale) > _HALF)
-    painted = _colours(source, destination, laid, both).applied(laid.seen(source_image, size))
+    colours = _colours(source, destination, laid, destination.inside & (shown > _HALF))
+    painted = colours.applied(laid.seen(source_image, size))
     mask = _faded(both, destination, _FEATHER)
     eraser = _eraser(destination, laid, both)
     covered: Mask = mask + eraser * (1.0 - mask)
@@ -114,9 +115,13 @@ def _colours(source: FaceMap, destination: FaceMap, laid: Fit, both: Shape) -> C
     """Return how the source takes on the destination's light, judged where both show bare skin."""
     around = np.ones((3, 3), np.uint8)
     skin = cv2.erode(laid.seen(source.skin, SIZE), around) * cv2.erode(destination.skin, around)
-    weights = (both * (skin + _LEAST_WEIGHT)).astype(np.float32)
-    colourful = lips(destination.surface.places)
-    return match_colours(laid.seen(source.image, SIZE), destination.image, weights, colourful, destination.head.scale)
+    places = destination.surface.places
+    # Towards the outline of a turned head there may be background.
+    seen = both & (destination.surface.facing > _LEAST_FACING)
+    bare = (seen * skin + both * _LEAST_WEIGHT).astype(np.float32, copy=False)
+    face = (seen & ~BROWS_AND_EYES.covers(places)) * (1.0 - lips(places))
+    overlap = Overlap(face, bare, lips(places), destination.head.scale)
+    return match_colours(laid.seen(source.image, SIZE), destination.image, overlap)
 
 
 def _faded(inside: Shape, destination: FaceMap, feather: float) -> Mask:
@@ -131,7 +136,7 @@ def _eraser(destination: FaceMap, laid: Fit, both: Shape) -> Mask:
     if laid.kind == "similarity":
         return np.zeros((SIZE, SIZE), np.float32)  # the far side keeps its own eye
     nearby = cv2.GaussianBlur(both.astype(np.float32), (0, 0), 0.2 * destination.head.scale)
-    window = _ERASED.fades(destination.surface.places, 0.15) * np.minimum(4.0 * nearby, 1.0)
+    window = _ERASED.fades(destination.surface.places, 0.2) * np.minimum(4.0 * nearby, 1.0)
     marks = (destination.inside & (destination.skin < _BARE_SKIN)).astype(np.float32)
     wide = cv2.GaussianBlur(cv2.dilate(marks, np.ones((5, 5), np.uint8)), (0, 0), 2.0)
     eraser: Mask = wide * window * _faded(destination.inside, destination, _ERASER_FEATHER)
@@ -140,7 +145,8 @@ def _eraser(destination: FaceMap, laid: Fit, both: Shape) -> Mask:
 
 def _plate(destination: FaceMap) -> Pixels:
     """Return the destination's bare skin, without features."""
-    skin = cv2.erode(destination.skin, np.ones((3, 3), np.uint8)) * destination.inside
+    seen = destination.inside & (destination.surface.facing > _LEAST_FACING)
+    skin = cv2.erode(destination.skin, np.ones((3, 3), np.uint8)) * seen
     typical = np.einsum("ijk,ij->k", destination.image, skin) / max(float(skin.sum()), _TINY)
     return spread(destination.image, skin.astype(np.float32), 0.1 * destination.head.scale, typical)
 
