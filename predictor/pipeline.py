@@ -248,6 +248,8 @@ class Pipeline:
             swapped = swapper.swap(crops, list(wanted.values()))
         for crop, result in zip(crops, swapped, strict=True):
             _require_size("swap", result.image, crop.image.shape)
+            if result.mask.shape != crop.image.shape[:2] or not np.isfinite(result.mask).all():
+                raise StageFailed("swap", "gave a mask that is not finite or not of the crop's size")
         return list(zip(crops, swapped, strict=True))
 
     def _finish_face(  # noqa: PLR0913  # the canvas grows from the picture by this one face

@@ -34,12 +34,12 @@ def warm_up(pipeline: Pipeline) -> None:
     def swap(options: SwapOptions) -> Image:
         return pipeline.swap(image, [face], "the warm-up picture", givers, options, job).image
 
-    _require_picture("swap", swap(SwapOptions(pairs)), 1)
+    _require_detail("swap", swap(SwapOptions(pairs)), 1)
     if pipeline.can_restore:
-        _require_picture("restore", swap(SwapOptions(pairs, restore=RestoreOptions())), 1)
+        _require_detail("restore", swap(SwapOptions(pairs, restore=RestoreOptions())), 1)
     for scale in pipeline.scales:
         enlarged = pipeline.enhance(image, [face], EnhanceOptions(None, scale), job).image  # type: ignore[arg-type]
-        _require_picture("upsample", enlarged, scale)
+        _require_detail("upsample", enlarged, scale)
 
 
 def _drawn_face() -> tuple[Image, Face]:
@@ -57,10 +57,7 @@ def _drawn_face() -> tuple[Image, Face]:
     return np.clip(image + noise, 0, 255).astype(np.uint8), Face(_BOX, _LANDMARKS, 1.0)
 
 
-def _require_picture(stage: str, image: Image, scale: int) -> None:
-    size = _SIZE * scale
-    if image.shape != (size, size, 3) or image.dtype != np.uint8:
-        raise StageFailed(stage, f"the warm-up picture came out as {image.dtype} of shape {image.shape}")
+def _require_detail(stage: str, image: Image, scale: int) -> None:
     rows, columns = (slice(part.start * scale, part.stop * scale) for part in _INNER)
     if int(np.ptp(image[rows, columns])) == 0:
         raise StageFailed(stage, "the warm-up picture came out in one colour")

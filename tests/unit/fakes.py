@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from predictor.faces import Box, Crop, Embedding, Face, Identity, Image, SwappedCrop
+from predictor.faces import Box, Crop, Embedding, Face, Identity, Image, Mask, SwappedCrop
 from predictor.imaging.alignment import ARCFACE_112, FFHQ_512, LandmarkTemplate
 from predictor.imaging.masks import soft_square
 from predictor.pipeline import Pipeline, Stages
@@ -67,12 +67,13 @@ class FakeSwapper:
     paint: Callable[[Image, Identity], Image] = lambda crop, identity: np.full_like(
         crop, np.rint(identity.crop.image.mean(axis=(0, 1)))
     )
+    mask: Callable[[int], Mask] = soft_square
     calls: list[tuple[list[Crop], list[Identity]]] = field(default_factory=list)
 
     def swap(self, crops: Sequence[Crop], identities: Sequence[Identity]) -> list[SwappedCrop]:
         self.calls.append((list(crops), list(identities)))
         return [
-            SwappedCrop(self.paint(crop.image, identity), soft_square(crop.image.shape[0]), "network")
+            SwappedCrop(self.paint(crop.image, identity), self.mask(crop.image.shape[0]), "network")
             for crop, identity in zip(crops, identities, strict=True)
         ]
 

@@ -221,6 +221,18 @@ def test_an_earlier_result_is_replaced(desk: Desk) -> None:
     assert [path.name for path in desk.out_dir.iterdir()] == ["party.png"]
 
 
+def test_a_result_that_cannot_be_written_is_one_line(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    me, party = desk.picture("me.png", SOURCE), desk.picture("party.png")
+
+    def refuse(_self: Path, _data: bytes) -> int:
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr(Path, "write_bytes", refuse)
+
+    assert desk.run("swap", me, party, "-o", desk.out_dir) == 1
+    assert only_line(desk.err) == f"error: {desk.out_dir / 'party.png'}: cannot be written"
+
+
 # ── enhance and detect ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -353,6 +365,24 @@ def test_a_wrong_command_line_is_exit_2_with_a_word_why(desk: Desk, arguments: S
 
     assert caught.value.code == 2
     assert "error: " in desk.errors()
+
+
+def test_serve_serves_with_the_settings_of_the_environment_and_ends_with_its_code(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from predictor.serving import server  # noqa: PLC0415  # KServe, which the other tests here do without
+
+    seen: list[Settings] = []
+
+    def serve(settings: Settings) -> int:
+        seen.append(settings)
+        return 1
+
+    monkeypatch.setenv("PREDICTOR_HTTP_PORT", "9000")
+    monkeypatch.setattr(server, "serve", serve)
+
+    assert desk.run("serve") == 1
+    assert seen[0].http_port == 9000
 
 
 @pytest.mark.parametrize(

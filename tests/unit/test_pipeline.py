@@ -459,11 +459,13 @@ def test_an_enhancement_is_trained_where_a_trained_stage_made_pixels(
     [
         (Fakes(swapper=FakeSwapper(paint=lambda crop, _: crop[:-1])), "swap"),
         (Fakes(swapper=FakeSwapper(paint=lambda crop, _: crop.astype(np.float32))), "swap"),
+        (Fakes(swapper=FakeSwapper(mask=lambda size: np.full((size, size), np.nan, np.float32))), "swap"),
+        (Fakes(swapper=FakeSwapper(mask=lambda size: np.ones((size, size - 1), np.float32))), "swap"),
         (Fakes(restorer=FakeRestorer(paint=lambda crop: crop[..., :1])), "restore"),
         (Fakes(upsampler=FakeUpsampler(enlarge=lambda image, _: image)), "upsample"),
     ],
 )
-def test_a_picture_of_the_wrong_shape_or_type_fails_the_stage_that_made_it(fakes: Fakes, stage: str) -> None:
+def test_an_answer_that_cannot_be_right_fails_the_stage_that_gave_it(fakes: Fakes, stage: str) -> None:
     with pytest.raises(StageFailed, match=f"^{stage}: "):
         swap(fakes.pipeline(), SwapOptions(restore=RestoreOptions(), upscale=2))
 

@@ -75,7 +75,9 @@ def test_each_error_tells_the_facts_that_are_promised(error: PredictorError, pro
     assert promised <= set(body["details"])
 
 
-@pytest.mark.parametrize("error", [PredictorError("at /home/me", path="/home/me"), errors.StageFailed("swap", "at /home/me")])
+@pytest.mark.parametrize(
+    "error", [PredictorError("at /home/me", path="/home/me"), errors.StageFailed("swap", "at /home/me")]
+)
 def test_of_our_own_failures_nothing_is_told(error: PredictorError) -> None:
     body = body_of(error)
 
