@@ -33,7 +33,7 @@ def small_face(grace_hopper: Image, grace_hopper_landmarks: Landmarks) -> Scene:
 @pytest.fixture
 def close_up(grace_hopper: Image, grace_hopper_landmarks: Landmarks) -> Scene:
     """Neither forehead nor chin nor ears fit in the frame."""
-    return grace_hopper[182:320, 202:327], grace_hopper_landmarks - (202, 182), 215
+    return grace_hopper[177:325, 198:331], grace_hopper_landmarks - (198, 177), 215
 
 
 @pytest.fixture
@@ -148,9 +148,9 @@ class _Network:
 
 def _one_face(canvas: Image) -> Candidates:
     height, width = canvas.shape[:2]
-    # FFHQ's layout, in shares of 128, so that the second look finds the face where the first left it.
+    # FFHQ's layout as the second look has it, so that it finds the face where the first look left it.
     points = np.array([(48.2, 60.0), (79.7, 60.0), (64.2, 78.5), (50.3, 92.9), (78.3, 92.8)], np.float32) - 63.5
-    landmarks = points + np.array(((width - 1) / 2, (height - 1) / 2), np.float32)
+    landmarks = points / np.float32(1.2) + np.array(((width - 1) / 2, (height - 1) / 2), np.float32)
     low, high = landmarks.min(axis=0) - 20, landmarks.max(axis=0) + 20
     return Candidates(np.hstack([low, high])[None].astype(np.float32), np.ones(1, np.float32), landmarks[None])
 

@@ -170,7 +170,7 @@ def test_no_guesses_need_no_look() -> None:
 
 
 def test_the_box_of_an_upright_face_is_the_crop_s() -> None:
-    face = _face(400, 300, height=85)
+    face = _face(400, 300, height=71)
 
     (seen,) = look_again(_drawn(face), [face], _DotsNetwork().look)
 
@@ -180,7 +180,7 @@ def test_the_box_of_an_upright_face_is_the_crop_s() -> None:
 
 
 def test_the_box_of_a_tilted_face_does_not_swell() -> None:
-    face = _face(400, 300, height=85, degrees=45)
+    face = _face(400, 300, height=71, degrees=45)
 
     (seen,) = look_again(_drawn(face), [face], _DotsNetwork().look)
 
@@ -189,7 +189,7 @@ def test_the_box_of_a_tilted_face_does_not_swell() -> None:
 
 
 def test_a_lying_face_s_box_lies() -> None:
-    face = _face(400, 300, height=85, degrees=90)
+    face = _face(400, 300, height=71, degrees=90)
 
     (seen,) = look_again(_drawn(face), [face], _DotsNetwork().look)
 
