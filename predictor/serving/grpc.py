@@ -6,6 +6,7 @@ KServe's own interceptor turns several of its errors into UNKNOWN (trap T6) and 
 from __future__ import annotations
 
 import logging
+import socket
 import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, cast
@@ -56,6 +57,7 @@ class PredictorGrpcServer(GRPCServer):
         Raises:
             StartupError: Somebody else has it.
         """
+        _require_free(self._port)
         self._server = aio.server(
             interceptors=[_Interceptor()],
             options=[
@@ -70,7 +72,7 @@ class PredictorGrpcServer(GRPCServer):
         try:
             return int(self._server.add_insecure_port(f"[::]:{self._port}"))
         except RuntimeError as error:
-            raise StartupError(f"PREDICTOR_GRPC_PORT: port {self._port} is taken") from error
+            raise _port_taken(self._port) from error
 
     async def serve(self) -> None:
         """Serve until stopped."""
@@ -84,6 +86,21 @@ class PredictorGrpcServer(GRPCServer):
         """Take nothing new (GOAWAY), wait for what runs, cancel what is left after the grace period."""
         if self._server is not None:
             await self._server.stop(grace_seconds)
+
+
+def _require_free(port: int) -> None:
+    """Raise StartupError if somebody listens on a port; gRPC itself would also write a line of its own to stderr."""
+    both = socket.has_dualstack_ipv6()
+    try:
+        socket.create_server(
+            ("", port), family=socket.AF_INET6 if both else socket.AF_INET, dualstack_ipv6=both
+        ).close()
+    except OSError as error:
+        raise _port_taken(port) from error
+
+
+def _port_taken(port: int) -> StartupError:
+    return StartupError(f"PREDICTOR_GRPC_PORT: port {port} cannot be taken")
 
 
 def _connection_age(drain_delay_seconds: float) -> list[tuple[str, int]]:

@@ -39,7 +39,11 @@ class Triton:
 
     def state(self, transport: str, question: str, *arguments: str) -> Any:  # noqa: ANN401  # as the client answers
         return self._process.submit(
-            triton.state, transport, self._addresses[transport], question, *arguments  # type: ignore[arg-type]
+            triton.state,
+            transport,
+            self._addresses[transport],
+            question,
+            *arguments,  # type: ignore[arg-type]
         ).result()
 
 
