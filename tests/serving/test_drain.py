@@ -59,6 +59,30 @@ def test_what_was_accepted_and_what_still_arrives_is_answered(tmp_path: Path) ->
     assert "stopped, nothing dropped" in server.log.read_text()
 
 
+def test_a_connection_made_just_before_the_listener_closes_is_served(tmp_path: Path) -> None:
+    with puppet(tmp_path, {"DRAIN_DELAY_SECONDS": "0.5"}) as server, connected(server) as fresh:
+        server.terminate()
+        wait_until_refused(server)
+
+        answer = fresh.ask(DETECT.rest())
+
+        assert (answer.status, answer.headers["connection"]) == (200, "close")
+        assert server.exit_code() == 0
+
+
+def test_a_stage_that_runs_for_nobody_does_not_keep_the_process(tmp_path: Path) -> None:
+    with puppet(tmp_path) as server, connected(server) as impatient:
+        server.stages.hold("detect")
+        impatient.send(Ask("faceswap-detect", flat(), headers={"x-request-timeout": "0.2"}).rest())
+        server.stages.arrival()
+        assert impatient.answer().status == 504
+
+        server.terminate()
+
+        assert server.exit_code() == 0
+    assert "stopped, nothing dropped" in server.log.read_text()
+
+
 def test_a_second_signal_ends_the_process_at_once_and_says_what_was_dropped(tmp_path: Path) -> None:
     with puppet(tmp_path, {"DRAIN_DELAY_SECONDS": "30", "GRACE_SECONDS": "60"}) as server, connected(server) as running:
         server.stages.hold("detect")
@@ -78,7 +102,9 @@ def test_what_outlasts_the_grace_period_is_dropped_and_counted(tmp_path: Path, p
     with puppet(tmp_path, {"DRAIN_DELAY_SECONDS": "0.1", "GRACE_SECONDS": "1.1"}) as server, connected(server) as rest:
         channel = GrpcConnection(server.grpc_port)
         server.stages.hold("detect")
-        call = channel.start(DETECT.grpc()) if protocol == "grpc" else rest.send(DETECT.rest())
+        call = channel.start(DETECT.grpc()) if protocol == "grpc" else None
+        if protocol == "rest":
+            rest.send(DETECT.rest())
         server.stages.arrival()
 
         server.terminate()

@@ -1,4 +1,4 @@
-"""schemathesis walks the server's own /openapi.json: only documented statuses, in the documented shapes, no 5xx but 501."""
+"""schemathesis walks the server's own /openapi.json: documented statuses and shapes only, no 5xx but 501."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import hypothesis
 import pytest
 import schemathesis
 from schemathesis import GenerationMode
+from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
     response_schema_conformance,
@@ -28,11 +29,11 @@ EXAMPLES = hypothesis.settings(
 @pytest.mark.parametrize("mode", GenerationMode)
 def test_every_answer_is_documented(server: RunningServer, mode: GenerationMode) -> None:
     document = schemathesis.openapi.from_url(f"{server.http_url}/openapi.json")
-    operations = [found.ok() for found in document.get_all_operations()]
+    operations = [found.ok() for found in document.get_all_operations() if isinstance(found, Ok)]
     if mode is GenerationMode.NEGATIVE:
         operations = [operation for operation in operations if operation.body]  # else nothing can be wrong
 
-    statuses = {operation.label: statuses_of(operation, mode) for operation in operations}
+    statuses: dict[str, set[int]] = {operation.label: statuses_of(operation, mode) for operation in operations}
 
     assert {"POST /v1/models/{model_name}:predict", "POST /v2/models/{model_name}/infer"} <= set(statuses)
     assert all(statuses.values())
@@ -44,7 +45,7 @@ def test_answers_to_pictures_are_documented(server: RunningServer, model: str) -
     document = schemathesis.openapi.from_url(f"{server.http_url}/openapi.json")
     picture = base64_text(portrait())
     destination = {"destinations": [{"name": "one", "image": picture}]} if model == "faceswap" else {}
-    bodies = {
+    bodies: dict[str, Any] = {
         "/v1/models/{model_name}:predict": {"image": picture, **destination},
         "/v2/models/{model_name}/infer": {
             "inputs": [{"name": "image", "shape": [1], "datatype": "BYTES", "data": [picture]}]
@@ -65,7 +66,7 @@ def statuses_of(operation: Any, mode: GenerationMode) -> set[int]:  # noqa: ANN4
 
     @EXAMPLES
     @hypothesis.given(case=operation.as_strategy(generation_mode=mode))
-    def ask(case: schemathesis.Case) -> None:
+    def ask(case: schemathesis.Case[Any]) -> None:
         response = case.call_and_validate(checks=CHECKS)
 
         seen.add(response.status_code)

@@ -23,7 +23,7 @@ from tests.serving.triton import Infer, Inferred, Transport
 MIB = 1024 * 1024
 TRANSPORTS: tuple[Transport, ...] = ("http", "grpc")
 # HTTP: tensors in JSON or binary, both ways. gRPC has one way.
-WAYS = [("http", binary_in, binary_out) for binary_in in (True, False) for binary_out in (True, False)]
+WAYS: list[tuple[Transport, bool, bool]] = [("http", one, other) for one in (True, False) for other in (True, False)]
 WAYS.append(("grpc", True, True))
 
 
@@ -31,20 +31,17 @@ class Triton:
     """tritonclient in a process of its own."""
 
     def __init__(self, server: RunningServer, process: ProcessPoolExecutor) -> None:
-        self._addresses = {"http": server.http_url.removeprefix("http://"), "grpc": server.grpc_address}
+        self._addresses: dict[Transport, str] = {
+            "http": server.http_url.removeprefix("http://"),
+            "grpc": server.grpc_address,
+        }
         self._process = process
 
-    def infer(self, transport: str, asked: Infer) -> Inferred:
-        return self._process.submit(triton.infer, transport, self._addresses[transport], asked).result()  # type: ignore[arg-type]
+    def infer(self, transport: Transport, asked: Infer) -> Inferred:
+        return self._process.submit(triton.infer, transport, self._addresses[transport], asked).result()
 
-    def state(self, transport: str, question: str, *arguments: str) -> Any:  # noqa: ANN401  # as the client answers
-        return self._process.submit(
-            triton.state,
-            transport,
-            self._addresses[transport],
-            question,
-            *arguments,  # type: ignore[arg-type]
-        ).result()
+    def state(self, transport: Transport, question: str, *arguments: str) -> Any:  # noqa: ANN401  # as the client answers
+        return self._process.submit(triton.state, transport, self._addresses[transport], question, *arguments).result()
 
 
 @pytest.fixture(scope="module")
