@@ -35,6 +35,8 @@ class Destination:
 class DestinationsFull(OverLimit):
     """The preloaded pictures together need more memory than the settings allow."""
 
+    code = "image_too_large"
+
 
 class Destinations:
     """The preloaded pictures by name, and the files that could not be read."""
@@ -82,7 +84,7 @@ def load_destinations(folder: Path | None, limit_bytes: int, max_pixels: int, pi
             size = destination.picture.nbytes
             if size > free:
                 raise DestinationsFull(
-                    f"{name} needs {size:,} bytes; {free:,} are left of PREDICTOR_DESTINATIONS_LIMIT_BYTES",
+                    f"{name} needs {size:,} bytes of memory; {free:,} are left for preloaded pictures",
                     limit=limit_bytes,
                     actual=limit_bytes - free + size,
                 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ class Call:
 
     protocol: Protocol
     """`object` is a call from Python with what KServe itself parsed."""
-    body: object
+    body: object = field(repr=False)
     """Bytes on REST, a ModelInferRequest on gRPC, a dict or InferRequest from Python."""
     job: Job
     json_length: str | None = None

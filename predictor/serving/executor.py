@@ -80,8 +80,6 @@ class Executor:
         self._queue_seconds = queue_seconds
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="worker")
         self._free = asyncio.Semaphore(workers)
-        self._idle = asyncio.Event()
-        self._idle.set()
         self._typical_seconds = 0.0
         self.admitted = 0
         """Requests that were let in and are not done: waiting, running, or still sending their body."""
@@ -98,13 +96,10 @@ class Executor:
         if self.admitted >= self._places:
             raise Overloaded(self.expected_wait_seconds())
         self.admitted += 1
-        self._idle.clear()
         try:
             yield
         finally:
             self.admitted -= 1
-            if self.admitted == 0:
-                self._idle.set()
 
     @asynccontextmanager
     async def worker(self, job: Job) -> AsyncIterator[Worker]:
@@ -125,10 +120,6 @@ class Executor:
                 self._release(began)
             else:  # nobody waits for it any more, but the thread is busy until this step ends
                 worker.running.add_done_callback(lambda _: self._release(began))
-
-    async def idle(self) -> None:
-        """Wait until no admitted request is left."""
-        await self._idle.wait()
 
     def expected_wait_seconds(self) -> int:
         """Return how long a newcomer would wait for a worker, in whole seconds, at least 1."""

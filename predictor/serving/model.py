@@ -140,7 +140,7 @@ class PredictorModel(Model, Generic[_R, _W, _A]):
         with call.job.stage("read"):
             asked = self._asked(call)
             if asked.tensors is not None:
-                select(asked.tensors, self._promised(raw=asked.raw))  # refuses before work what it would refuse after
+                select(asked.tensors, self._promised(asked))  # refuses before work what it would refuse after
         return asked, self._decode(asked.requests, call.job)
 
     def _asked(self, call: Call) -> Asked[_R]:
@@ -170,8 +170,12 @@ class PredictorModel(Model, Generic[_R, _W, _A]):
             return write_grpc(tensors, plain, raw=bool(call.body.raw_input_contents))  # type: ignore[attr-defined]  # a ModelInferRequest
         return write_object(tensors, plain)
 
-    def _promised(self, *, raw: bool) -> list[OutputTensor]:
-        return [OutputTensor(name, datatype, [], text=not (raw and name == "image")) for name, datatype in self.outputs]
+    def _promised(self, asked: Asked[_R]) -> list[OutputTensor]:
+        return [
+            OutputTensor(name, datatype, [], text=not (asked.raw and name == "image"))
+            for name, datatype in self.outputs
+            if name != "report" or asked.report
+        ]
 
     @property
     def _service(self) -> Service:

@@ -50,6 +50,8 @@ class Asked(Generic[_R]):
     """V2: the request itself, for its id and the outputs it asked for."""
     raw: bool = False
     """V2: whether pictures came as raw bytes and go back the same way."""
+    report: bool = False
+    """V2: whether there is an output `report`."""
 
 
 def read_v1(body: object, settings: Settings, read: Callable[[object, Settings, str], _R]) -> Asked[_R]:
@@ -133,6 +135,7 @@ def swap_v2(request: TensorRequest, settings: Settings) -> Asked[SwapRequest]:
         ],
         tensors=request,
         raw=raw,
+        report=options.report,
     )
 
 
@@ -142,7 +145,9 @@ def enhance_v2(request: TensorRequest, settings: Settings) -> Asked[EnhanceReque
     options = _options(EnhanceFields, request, tensors)
     pictures, raw = _pictures(tensors, "image", settings.limit_instances)
     wanted = options.enhance_options(), options.output.options(), options.report
-    return Asked([EnhanceRequest(picture, *wanted) for picture in pictures], tensors=request, raw=raw)
+    return Asked(
+        [EnhanceRequest(picture, *wanted) for picture in pictures], tensors=request, raw=raw, report=options.report
+    )
 
 
 def detect_v2(request: TensorRequest, settings: Settings) -> Asked[DetectRequest]:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import asynccontextmanager, suppress
-from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import kserve.errors
 import orjson
@@ -19,6 +17,7 @@ from kserve.protocol.rest.v2_endpoints import V2Endpoints
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
+from predictor import __version__
 from predictor.errors import (
     DeadlineExceeded,
     InvalidField,
@@ -38,8 +37,8 @@ from predictor.serving.openapi import describe
 from predictor.serving.statuses import STATUSES, body_of, headers_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
-    from typing import NoReturn
+    from collections.abc import Coroutine, Sequence
+    from typing import Any, NoReturn
 
     from predictor.serving.call import Protocol
     from predictor.serving.dataplane import ClosedRepository, PredictorDataPlane
@@ -47,6 +46,7 @@ if TYPE_CHECKING:
     from predictor.settings import Settings
 
 _log = logging.getLogger(__name__)
+_T = TypeVar("_T")
 _JSON_LENGTH = "inference-header-content-length"
 
 
@@ -54,7 +54,7 @@ def build_app(
     dataplane: PredictorDataPlane, repository: ClosedRepository, executor: Executor, settings: Settings
 ) -> FastAPI:
     """Return the REST application."""
-    app = FastAPI(title="faceswap-predictor", version=version("faceswap-predictor"), docs_url=None, redoc_url=None)
+    app = FastAPI(title="faceswap-predictor", version=__version__, docs_url=None, redoc_url=None)
     app.include_router(_Inference(dataplane, executor, settings).router())
     app.include_router(_kserve_routes(dataplane, repository))
     app.add_middleware(RequestMiddleware, lifecycle=dataplane.lifecycle)
@@ -149,8 +149,8 @@ class _Inference:
         with self._executor.admission():
             body = await self._body(request, job)
             call = Call(protocol, body, job, headers.get(_JSON_LENGTH) if protocol == "v2" else None)
-            async with _watched(request, job):
-                answer, _ = await self._dataplane.infer(model_name, call, headers)
+            work = self._dataplane.infer(model_name, call, headers)
+            answer, _ = await _while_connected(request, job, work)
         return answer  # type: ignore[no-any-return]  # a REST call comes back as a RestAnswer
 
     async def _body(self, request: Request, job: Job) -> bytes:
@@ -173,22 +173,24 @@ class _Inference:
         return b"".join(parts)
 
 
-@asynccontextmanager
-async def _watched(request: Request, job: Job) -> AsyncIterator[None]:
-    """Abandon the job when the client hangs up, so that no further stage runs for nobody."""
-
-    async def watch() -> None:
-        while (await request.receive())["type"] != "http.disconnect":
-            pass
-        job.abandon()
-
-    watcher = asyncio.create_task(watch())
+async def _while_connected(request: Request, job: Job, work: Coroutine[Any, Any, _T]) -> _T:
+    """Do the work, but not for nobody: when the client hangs up, leave the queue, or stop before the next stage."""
+    task, gone = asyncio.create_task(work), asyncio.create_task(_disconnected(request))
     try:
-        yield
+        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            job.abandon()
+            raise InvalidField("", "the connection ended before the answer")
+        return task.result()
     finally:
-        watcher.cancel()
-        with suppress(asyncio.CancelledError):
-            await watcher
+        task.cancel()
+        gone.cancel()
+        await asyncio.wait({task, gone})
+
+
+async def _disconnected(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 async def _answer_error(request: Request, error: Exception) -> Response:

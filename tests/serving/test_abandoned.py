@@ -158,6 +158,19 @@ def test_a_rest_client_that_hangs_up_in_the_queue_is_never_worked_for(shared_pup
     assert stages_of(shared_puppet, began, RED) == []
 
 
+def test_a_rest_client_that_hangs_up_in_the_queue_leaves_its_place_to_the_next(shared_puppet: Puppet) -> None:
+    with connected(shared_puppet) as next_one:
+        with worker_held(shared_puppet):
+            with connected(shared_puppet) as connection:
+                connection.send(swap(RED).rest())
+                _let_the_server_notice(shared_puppet)
+            _let_the_server_notice(shared_puppet)
+            next_one.send(swap(GREEN).rest())
+            _let_the_server_notice(shared_puppet)
+
+        assert next_one.answer().status == 200
+
+
 def _let_the_server_notice(server: Puppet) -> None:
     """Let its event loop go round a few times: what was on a socket before has been read after."""
     with connected(server) as connection:

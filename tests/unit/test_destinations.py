@@ -125,7 +125,8 @@ def test_memory_is_bounded_in_name_order_and_what_still_fits_is_loaded(tmp_path:
     assert destinations.names == ["a.png", "c.png"]
     error = destinations.rejected["b.png"]
     assert error.details == {"limit": 1000, "actual": 1800}
-    assert "PREDICTOR_DESTINATIONS_LIMIT_BYTES" in error.sentence
+    assert error.code == "image_too_large"
+    assert "1,200" in error.sentence
 
 
 def test_a_limit_that_is_just_met_is_met(tmp_path: Path) -> None:

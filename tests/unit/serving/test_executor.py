@@ -339,25 +339,6 @@ async def test_arguments_and_errors_pass_through() -> None:
             await worker.run(divmod, 1, 0)
 
 
-async def test_idle_waits_for_the_last_admitted_request() -> None:
-    async with an_executor(workers=2) as executor:
-        await executor.idle()
-        steps = [Step(), Step()]
-        tasks = [asyncio.create_task(request(executor, step)) for step in steps]
-        for step in steps:
-            await step.has_begun()
-        idle = asyncio.create_task(executor.idle())
-
-        steps[0].end()
-        await tasks[0]
-        await turns()
-        assert not idle.done()
-
-        steps[1].end()
-        await tasks[1]
-        await idle
-
-
 class Traffic:
     """Requests that come, end and are cancelled as a schedule says; counts how many run at a time."""
 
@@ -418,7 +399,6 @@ def test_whatever_happens_no_place_and_no_worker_is_lost(workers: int, queue_len
                 await turns(3)
                 assert executor.admitted <= workers + queue_length
             await traffic.finish()
-            await executor.idle()
 
             assert executor.admitted == 0
             assert traffic.peak <= workers

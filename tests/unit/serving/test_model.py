@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator
 
 import numpy as np
 import pytest
+from kserve import InferInput, InferRequest
+from kserve.protocol.infer_type import RequestedOutput
 from PIL import Image as PillowImage
 
 from predictor.destinations import Destinations
@@ -81,3 +83,25 @@ async def test_no_log_line_holds_a_picture(
 
     assert IMAGE[:24] not in caplog.text
     assert "\\x89PNG" not in caplog.text
+
+
+async def test_an_output_that_the_options_do_not_ask_for_is_refused_before_work(model: SwapModel, fakes: Fakes) -> None:
+    model.load()
+    tensors = [InferInput(name, [1], "BYTES", [IMAGE]) for name in ("image", "destination")]
+    request = InferRequest("faceswap", tensors, request_outputs=[RequestedOutput("report")])
+
+    with pytest.raises(InvalidField, match="report"):
+        await model(request)
+
+    assert not fakes.detector.seen
+
+
+async def test_the_output_report_is_there_when_the_options_ask_for_it(model: SwapModel) -> None:
+    model.load()
+    tensors = [InferInput(name, [1], "BYTES", [IMAGE]) for name in ("image", "destination")]
+    wanted = [RequestedOutput("report")]
+    request = InferRequest("faceswap", tensors, parameters={"report": True}, request_outputs=wanted)
+
+    answer, _ = await model(request)
+
+    assert [output.name for output in answer.outputs] == ["report"]
