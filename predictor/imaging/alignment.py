@@ -129,6 +129,11 @@ def inverted(matrix: AffineMatrix) -> AffineMatrix:
     return np.column_stack([linear, -linear @ matrix[:, 2]])
 
 
+def composed(second: AffineMatrix, first: AffineMatrix) -> AffineMatrix:
+    """Return the one matrix that does `first`, then `second`."""
+    return np.column_stack([second[:, :2] @ first[:, :2], second[:, :2] @ first[:, 2] + second[:, 2]])
+
+
 def scale_of(matrix: AffineMatrix) -> float:
     """Return how many crop pixels one picture pixel becomes along a side."""
     return float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))

@@ -142,15 +142,18 @@ def _tones(image: Pixels, weights: Mask, unit: float) -> tuple[Pixels, Pixels]:
 
 
 def _mean(image: Pixels, weights: Mask) -> Colour:
-    mean: Colour = np.einsum("ijk,ij->k", image, weights) / max(float(weights.sum()), 1e-6)
+    mean: Colour = (np.einsum("ijk,ij->k", image, weights) / max(float(weights.sum()), 1e-6)).astype(np.float32)
     return mean
 
 
 def _evening(colour: Colour, wanted: Colour) -> Colour:
     """Return factors that give a mean colour another's hue, and bring it most of the way to its brightness."""
+    if min(float(colour.max()), float(wanted.max())) < 1.0:
+        return np.ones(3, np.float32)  # nothing to compare, or nothing but black
     factors = np.clip(wanted / np.maximum(colour, 1.0), *_EVENING_BOUNDS)
-    brightness = float(_LUMA[0] @ (factors * colour)) / max(float(_LUMA[0] @ colour), 1.0)
-    return (factors / brightness**0.25).astype(np.float32)
+    brightness = float(_LUMA[0] @ (factors * colour)) / max(float(_LUMA[0] @ colour), 0.1)
+    evening: Colour = (factors / brightness**0.25).astype(np.float32)
+    return evening
 
 
 def _gathered(image: Pixels, weights: Mask) -> tuple[Pixels, Mask]:

@@ -56,7 +56,7 @@ class Head:
     @property
     def yaw_degrees(self) -> float:
         """How far it is turned to the side; positive if the nose points to the picture's right."""
-        return float(np.degrees(np.arctan2(self.axes[0, 2], self.axes[2, 2])))
+        return float(np.degrees(np.arctan2(-self.axes[2, 0], self.axes[2, 2])))
 
     def places_at(self, points: Points) -> Places:
         """Return the places that points of the picture show; points beside the head show its outline."""

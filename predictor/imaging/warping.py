@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from predictor.imaging.alignment import similarity, transformed
+from predictor.imaging.colour import enlarged
 from predictor.imaging.skin import FIELD, SIZE, grid
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ _MIRRORED_ORDER = [1, 0, 2, 4, 3]
 # How far around eyes, nose and mouth corners a mend reaches, in distances between the eyes. The nose stands out of
 # the surface, so it moves against its surroundings and must not drag them along.
 _MEND_REACH = np.array([1.0, 1.0, 0.42, 1.0, 1.0], np.float32)
+_LEAST_FACING = 0.12
+"""How squarely a place must be seen in the source to be shown."""
 _LEAST_STRETCH = 0.1
 """Source pixels a destination pixel's area must cover at least; at 0 the warp folds."""
 
@@ -35,7 +38,8 @@ _NEAR_PROFILE_DEGREES = 45.0
 _BEYOND_PROFILE_DEGREES = 70.0
 # From which turn of the source on which part of its far half is mirrored: first the cheek, then the eye too. The seam
 # never runs through an eye, which lies between 0.3 and 0.75.
-_SEAMS = ((21.0, 0.0), (12.0, 0.95))
+_HALF_HIDDEN_DEGREES = 21.0
+_SEAMS = ((_HALF_HIDDEN_DEGREES, 0.0), (12.0, 0.95))
 _SEAM_WIDTH = 0.2
 _EYE = 0.5
 _MIDDLE_HIDDEN = ((21.0, 55.0), (0.04, 0.16))
@@ -55,16 +59,15 @@ class Fit:
     """The same in the other half of the source's face; None where nothing is taken from there."""
     share: Mask
     """How much is taken straight, shape (SIZE, SIZE), 0 to 1."""
-    doubt: Mask
-    """Where the source is not to be trusted, shape (SIZE, SIZE), 0 to 1."""
+    trust: Mask
+    """How far what is seen is what the source shows, shape (SIZE, SIZE), 0 to 1; its hidden side is 0."""
 
     def seen(self, image: Pixels, size: int) -> Pixels:
         """Return a picture or mask of the source, square, laid over the destination; shape (size, size, ...)."""
         straight = _sampled(image, self.straight, size)
         if self.mirrored is None:
             return straight
-        share = cv2.resize(self.share, (size, size), interpolation=cv2.INTER_LINEAR).astype(np.float32, copy=False)
-        return _mixed(straight, _sampled(image, self.mirrored, size), share)
+        return _mixed(straight, _sampled(image, self.mirrored, size), enlarged(self.share, size))
 
 
 def fit(source: FaceMap, destination: FaceMap) -> Fit:
@@ -81,26 +84,32 @@ def fit(source: FaceMap, destination: FaceMap) -> Fit:
 
 
 def _warp(source: FaceMap, destination: FaceMap) -> Fit:
-    yaw = source.head.yaw_degrees
+    yaw, marks, unit = source.head.yaw_degrees, destination.landmarks, destination.head.scale
     share = _share(yaw, destination.surface.places)
     doubt = np.zeros_like(share)
-    straight, mirrored = _missing(source, destination)
-    if abs(yaw) >= _SEAMS[0][0]:
-        # Nothing beyond the seam is shown straight: the far eye's uncertain landmark must not bend the near one's side.
-        far = [0, 3] if yaw < 0 else [1, 4]
-        near = [1, 4] if yaw < 0 else [0, 3]
-        straight[far] = straight[near]
-        mirrored[near] = mirrored[far]
-        doubt = _midline(destination.surface.places, profile=abs(yaw) >= _NEAR_PROFILE_DEGREES)
     points = grid(FIELD)
     places = destination.head.places_at(points)
-    other_places = places * _MIRROR
-    if abs(yaw) >= _SEAMS[0][0]:
-        places = other_places = _on_near_half(places, yaw)
-    unit = destination.head.scale
-    laid = source.head.points_of(places) + _mend(points, destination.landmarks, straight, unit)
-    other = source.head.points_of(other_places) + _mend(points, destination.landmarks, mirrored, unit)
-    return Fit("warp", laid, other if share.min() < 1.0 else None, share, doubt)
+    others = places * _MIRROR
+    missing, missing_mirrored = _missing(source, destination)
+    if abs(yaw) >= _HALF_HIDDEN_DEGREES:
+        places = others = _on_near_half(places, yaw)
+        _believe_near_side(missing, missing_mirrored, yaw)
+        doubt = _midline(destination.surface.places, profile=abs(yaw) >= _NEAR_PROFILE_DEGREES)
+    straight = source.head.points_of(places) + _mend(points, marks, missing, unit)
+    mirrored = source.head.points_of(others) + _mend(points, marks, missing_mirrored, unit)
+    facing = share * enlarged(source.head.facing(places), SIZE)
+    facing += (1.0 - share) * enlarged(source.head.facing(others), SIZE)
+    return Fit(
+        "warp", straight, mirrored if share.min() < 1.0 else None, share, (facing > _LEAST_FACING) * (1.0 - doubt)
+    )
+
+
+def _believe_near_side(missing: Points, missing_mirrored: Points, yaw_degrees: float) -> None:
+    """Let the far side's uncertain landmarks not bend the near side: what is missing there is what is missing here."""
+    left, right = [0, 3], [1, 4]
+    far, near = (left, right) if yaw_degrees < 0 else (right, left)
+    missing[far] = missing[near]
+    missing_mirrored[near] = missing_mirrored[far]
 
 
 def _on_near_half(places: Places, yaw_degrees: float) -> Places:
@@ -163,7 +172,7 @@ def _midline(places: Places, *, profile: bool) -> Mask:
 def _stays_flat(warped: Fit, destination: FaceMap) -> bool:
     """Return whether a warp neither folds nor tears where the destination shows it."""
     step = SIZE // FIELD
-    inside = destination.inside[::step, ::step]
+    inside = (destination.inside & (warped.trust > 0))[::step, ::step]
     share = warped.share[::step, ::step]
     flat = bool((_areas(warped.straight)[inside & (share == 1.0)] > _LEAST_STRETCH).all())
     if warped.mirrored is None:
@@ -188,7 +197,7 @@ def _similarity(source: FaceMap, destination: FaceMap) -> Fit:
     seen = [1, 2, 4] if turned < 0 else [0, 2, 3]
     points = transformed(grid(FIELD).reshape(-1, 2), similarity(destination.landmarks[seen], marks[seen]))
     points = _flipped(points) if flips else points
-    return Fit("similarity", points.reshape(FIELD, FIELD, 2), None, everywhere, 1.0 - everywhere)
+    return Fit("similarity", points.reshape(FIELD, FIELD, 2), None, everywhere, everywhere)
 
 
 def _flipped(points: Points) -> Points:

@@ -43,7 +43,7 @@ _ERASER_FEATHER = 0.05
 _GAP, _CHEEK = 0.15, 0.3
 _FRINGE = 0.07
 """A source's outline runs along the edge of its hair; this much of it is shadow and single hairs."""
-_ERASED = Part(0.0, 1.1, -0.65, 0.4)
+_ERASED = Part(0.0, 1.2, -0.65, 0.4)
 _LEAST_FACING = 0.3
 """Towards a head's outline its surface is seen at a slant, and a fade takes fewer pixels: this share at least."""
 _BARE_SKIN = 0.7
@@ -72,7 +72,7 @@ def _blended(source_image: Image, source: FaceMap, crop: Crop) -> SwappedCrop:
     destination = map_face(crop, _DESTINATION_FEATURES)
     laid = fit(source, destination)
     face = cv2.erode(source.inside.astype(np.float32), _disc(_FRINGE * source.head.scale))
-    shown = laid.seen(face.astype(np.float32, copy=False), SIZE)
+    shown = laid.seen(face.astype(np.float32, copy=False), SIZE) * (laid.trust > 0)
     both = destination.inside & (_paintable(shown, laid, destination.head.scale) > _HALF)
     colours = _colours(source, destination, laid, destination.inside & (shown > _HALF))
     painted = colours.applied(laid.seen(source_image, size))
@@ -92,7 +92,7 @@ def _trust(shown: Mask, laid: Fit, destination: FaceMap) -> Mask:
     """Return how much of the source is shown rather than the destination's bare skin."""
     if laid.kind == "similarity":
         return _faded(shown > _HALF, destination, _FEATHER)
-    return cv2.GaussianBlur(shown * (1.0 - laid.doubt), (0, 0), 1.0).astype(np.float32, copy=False)
+    return cv2.GaussianBlur(shown * laid.trust, (0, 0), 1.0).astype(np.float32, copy=False)
 
 
 def _paintable(shown: Mask, laid: Fit, unit: float) -> Mask:
@@ -136,7 +136,7 @@ def _eraser(destination: FaceMap, laid: Fit, both: Shape) -> Mask:
     if laid.kind == "similarity":
         return np.zeros((SIZE, SIZE), np.float32)  # the far side keeps its own eye
     nearby = cv2.GaussianBlur(both.astype(np.float32), (0, 0), 0.2 * destination.head.scale)
-    window = _ERASED.fades(destination.surface.places, 0.2) * np.minimum(4.0 * nearby, 1.0)
+    window = _ERASED.fades(destination.surface.places, 0.15) * np.minimum(4.0 * nearby, 1.0)
     marks = (destination.inside & (destination.skin < _BARE_SKIN)).astype(np.float32)
     wide = cv2.GaussianBlur(cv2.dilate(marks, np.ones((5, 5), np.uint8)), (0, 0), 2.0)
     eraser: Mask = wide * window * _faded(destination.inside, destination, _ERASER_FEATHER)

@@ -87,7 +87,7 @@ def colour_cast(swap: Swap, face: Inside) -> float:
         swap: The face.
         face: Where the destination shows the face, drawn by eye.
     """
-    around = lab(swap.destination)[face & (swap.mask < 0.3)].mean(axis=0)  # noqa: PLR2004  # outside, and faded
+    around = lab(swap.destination)[face & (swap.mask < 0.3)].mean(axis=0)  # outside, and faded
     new = (lab(swap.result) * swap.mask[..., None]).sum(axis=(0, 1)) / swap.mask.sum()
     old = (lab(swap.destination) * swap.mask[..., None]).sum(axis=(0, 1)) / swap.mask.sum()
     return float(min(np.linalg.norm(new - around), np.linalg.norm(new - old)))
@@ -98,7 +98,7 @@ def coverage(swap: Swap) -> float:
     height, width = swap.mask.shape
     box = swap.destination_face.box.clipped(width, height)
     left, top, right, bottom = (round(edge) for edge in (box.left, box.top, box.right, box.bottom))
-    covered = swap.mask[top:bottom, left:right] >= 0.5  # noqa: PLR2004  # half
+    covered = swap.mask[top:bottom, left:right] >= 0.5  # half
     return float(covered.sum()) / (swap.destination_face.box.width * swap.destination_face.box.height)
 
 

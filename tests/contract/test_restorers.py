@@ -1,0 +1,73 @@
+"""Every registered restorer keeps the contract of `stages.Restorer`. A new one needs a line in `_SESSIONS`."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from predictor.imaging.alignment import align
+from predictor.restorers import RESTORERS
+
+if TYPE_CHECKING:
+    from predictor.faces import Image
+    from predictor.runtime.session import OpenSession, Session
+    from predictor.stages import Restorer
+
+
+def _no_network(model: Path | bytes) -> Session:
+    raise AssertionError(f"an embedded model opens no network: {model!r}")
+
+
+_SESSIONS: dict[str, OpenSession] = {"sharpen": _no_network}
+"""What each restorer's networks are opened with."""
+
+_LANDMARKS = np.array([(203, 101), (246, 103), (222, 125), (202, 141), (244, 141)], np.float32)
+
+
+@pytest.fixture(scope="module", params=RESTORERS)
+def restorer(request: pytest.FixtureRequest) -> Restorer:
+    return RESTORERS[request.param](_SESSIONS[request.param])
+
+
+@pytest.fixture
+def crop(restorer: Restorer, astronaut: Image) -> Image:
+    return align(astronaut, _LANDMARKS, restorer.template).image
+
+
+def test_restored_crops_have_the_same_size_and_are_not_the_same(restorer: Restorer, crop: Image) -> None:
+    restored = restorer.restore([crop, np.ascontiguousarray(crop[:, ::-1])])
+
+    assert [one.shape for one in restored] == [crop.shape] * 2
+    assert all(one.dtype == np.uint8 for one in restored)
+    assert (restored[0] != crop).any()
+
+
+def test_what_goes_in_is_not_written_to(restorer: Restorer, crop: Image) -> None:
+    before = crop.copy()
+    crop.setflags(write=False)
+
+    restorer.restore([crop])
+
+    np.testing.assert_array_equal(crop, before)
+
+
+def test_the_same_crop_gives_the_same_pixels_from_several_threads(restorer: Restorer, crop: Image) -> None:
+    (alone,) = restorer.restore([crop])
+
+    with ThreadPoolExecutor(4) as threads:
+        several = list(threads.map(lambda _: restorer.restore([crop])[0], range(8)))
+
+    for one in several:
+        np.testing.assert_array_equal(one, alone)
+
+
+def test_no_crops_give_no_crops(restorer: Restorer) -> None:
+    assert restorer.restore([]) == []
+
+
+def test_it_says_whether_it_was_trained(restorer: Restorer) -> None:
+    assert isinstance(restorer.trained, bool)
