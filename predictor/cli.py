@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from predictor import __version__
+from predictor import arguments
 from predictor.errors import PredictorError, StartupError, UndecodableImage
 from predictor.job import Job
-from predictor.options import EnhanceOptions, OutputOptions, Pair, RestoreOptions, SwapOptions
+from predictor.options import EnhanceOptions, OutputOptions, SwapOptions
 from predictor.requests import DetectRequest, EncodedPicture, EnhanceRequest, SwapRequest
 from predictor.settings import read_settings
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from predictor.faces import Face
     from predictor.requests import AlteredPicture, FacesAnswer
@@ -27,32 +27,11 @@ if TYPE_CHECKING:
 EXIT_OK, EXIT_SOME_FAILED, EXIT_USAGE, EXIT_CANNOT_START = 0, 1, 2, 3
 _EXTENSIONS = {"jpeg": ".jpg", "png": ".png", "webp": ".webp"}
 
-_EPILOG = """\
-exit codes:
-  0  done
-  1  some picture could not be done; the others are
-  2  the command line is wrong
-  3  the predictor cannot start: a setting, a port, a model
 
-Settings are environment variables, PREDICTOR_RECIPE for one; the README lists them.
-"""
-_SWAP_EPILOG = """\
-examples:
-  the first face of me.jpg onto the first face of party.jpg:
-      python -m predictor swap me.jpg party.jpg -o out
-  onto every face of two pictures, restored and twice as large:
-      python -m predictor swap me.jpg a.jpg b.png -o out --destination-face all --restore --upscale 2
-  source face 2 onto face 1, source face 1 onto face 3:
-      python -m predictor swap us.jpg party.jpg -o out --pair 2:1 --pair 1:3
-
-Faces are numbered from 1, left to right; `python -m predictor detect PICTURE` shows the numbers.
-Every picture made is marked as altered in its metadata.
-"""
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(words: Sequence[str] | None = None) -> int:
     """Run one command and return the process's exit code."""
-    options = _parser().parse_args(arguments)
+    commands = {"serve": _serve, "swap": _swap, "enhance": _enhance, "detect": _detect}
+    options = arguments.parser(commands).parse_args(words)
     try:
         return int(options.run(options))
     except StartupError as error:
@@ -73,7 +52,7 @@ def _serve(_options: argparse.Namespace) -> int:
 
 
 def _swap(options: argparse.Namespace) -> int:
-    swap_options = SwapOptions(_pairs(options), _restore(options), options.upscale)
+    swap_options = SwapOptions(arguments.pairs(options), arguments.restore(options), options.upscale)
     source = _read(options.source)
     work = _Work(options, [options.source, *options.destinations])
     known: Subjects = {}
@@ -91,7 +70,7 @@ def _swap(options: argparse.Namespace) -> int:
 
 def _enhance(options: argparse.Namespace) -> int:
     work = _Work(options, options.pictures)
-    enhance_options = EnhanceOptions(_restore(options), options.upscale)
+    enhance_options = EnhanceOptions(arguments.restore(options), options.upscale)
 
     def enhance(path: Path) -> Path:
         request, job = EnhanceRequest(_read(path), enhance_options, work.output), Job()
@@ -203,120 +182,3 @@ def _read(path: Path) -> EncodedPicture:
 def _complain(error: PredictorError) -> bool:
     tqdm.write(f"error: {error.sentence}", file=sys.stderr)
     return True
-
-
-def _pairs(options: argparse.Namespace) -> tuple[Pair, ...]:
-    """Return who goes where; pairs that cannot be are an error of the command line."""
-    if not options.pair:
-        return (Pair(None, options.source_face or 1, options.destination_face or 1),)
-    if options.source_face or options.destination_face:
-        options.parser.error("--pair: not together with --source-face or --destination-face")
-    receivers = [pair.destination_face_id for pair in options.pair]
-    if len(set(receivers)) < len(receivers) or ("all" in receivers and len(receivers) > 1):
-        options.parser.error("--pair: a face can take only one source")
-    return tuple(options.pair)
-
-
-def _restore(options: argparse.Namespace) -> RestoreOptions | None:
-    return None if options.restore is None else RestoreOptions(blend=options.restore)
-
-
-def _face_id(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no face number; faces are numbered from 1, left to right")
-    return int(text)
-
-
-def _face_id_or_all(text: str) -> int | str:
-    return text if text == "all" else _face_id(text)
-
-
-def _pair(text: str) -> Pair:
-    source, separator, destination = text.partition(":")
-    if not separator:
-        raise argparse.ArgumentTypeError(f"{text!r} is no pair; write SOURCE:DESTINATION, 2:1 for example")
-    return Pair(None, _face_id(source), _face_id_or_all(destination))  # type: ignore[arg-type]  # an id or "all"
-
-
-def _blend(text: str) -> float:
-    try:
-        blend = float(text)
-    except ValueError:
-        blend = -1.0
-    if not 0.0 <= blend <= 1.0:
-        raise argparse.ArgumentTypeError(f"{text!r} is no strength from 0 to 1")
-    return blend
-
-
-def _quality(text: str) -> int:
-    if not text.isdigit() or not 1 <= int(text) <= 100:  # noqa: PLR2004  # the bounds of api.md
-        raise argparse.ArgumentTypeError(f"{text!r} is no quality from 1 to 100")
-    return int(text)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m predictor",
-        description="Swap faces: as a KServe server, or over files.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    parser.add_argument("--version", action="version", version=f"faceswap-predictor {__version__}")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    _add(commands, "serve", _serve, "answer KServe V1, V2 REST and gRPC until SIGTERM", epilog=_EPILOG)
-    swap = _add(commands, "swap", _swap, "put a face of SOURCE onto faces of every DESTINATION", epilog=_SWAP_EPILOG)
-    swap.add_argument("source", metavar="SOURCE", type=Path, help="the picture that gives the face")
-    swap.add_argument("destinations", metavar="DESTINATION", type=Path, nargs="+", help="pictures that receive it")
-    swap.add_argument("--source-face", metavar="N", type=_face_id, help="which face of SOURCE (default 1)")
-    swap.add_argument("--destination-face", metavar="N", type=_face_id_or_all, help="which face, or all (default 1)")
-    swap.add_argument(
-        "--pair", metavar="S:D", type=_pair, action="append", help="source face S onto face D; may be repeated"
-    )
-    _add_output(swap, restore=None, upscale=1)
-    enhance = _add(commands, "enhance", _enhance, "restore the faces of pictures and enlarge them")
-    enhance.add_argument("pictures", metavar="PICTURE", type=Path, nargs="+", help="pictures to enhance")
-    _add_output(enhance, restore=1.0, upscale=2)
-    detect = _add(commands, "detect", _detect, "list the faces of pictures, numbered left to right")
-    detect.add_argument("pictures", metavar="PICTURE", type=Path, nargs="+", help="pictures to look at")
-    detect.add_argument("--json", action="store_true", help="a JSON object a picture instead of a table")
-    return parser
-
-
-def _add(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser],
-    name: str,
-    run: Callable[[argparse.Namespace], int],
-    summary: str,
-    epilog: str | None = None,
-) -> argparse.ArgumentParser:
-    parser = commands.add_parser(
-        name,
-        help=summary,
-        description=summary[0].upper() + summary[1:] + ".",
-        epilog=epilog,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    parser.set_defaults(run=run, parser=parser)
-    return parser
-
-
-def _add_output(parser: argparse.ArgumentParser, restore: float | None, upscale: int) -> None:
-    parser.add_argument("-o", "--output", metavar="DIR", type=Path, required=True, help="folder for the results")
-    parser.add_argument(
-        "--restore",
-        metavar="BLEND",
-        type=_blend,
-        nargs="?",
-        const=1.0,
-        default=restore,
-        help=f"restore faces, 0 to 1 (default {'off' if restore is None else restore}; 1 where no number follows)",
-    )
-    if restore is not None:
-        parser.add_argument("--no-restore", dest="restore", action="store_const", const=None, help="leave faces alone")
-    parser.add_argument("--upscale", type=int, choices=(1, 2, 4), default=upscale, help=f"default {upscale}")
-    parser.add_argument(
-        "--format", choices=("same", "jpeg", "png", "webp"), default="same", help="default same: the picture's own"
-    )
-    parser.add_argument("--quality", metavar="1-100", type=_quality, default=95, help="of JPEG and WebP (default 95)")

@@ -17,9 +17,9 @@ from predictor.errors import (
     OutputTooLarge,
 )
 from predictor.imaging.codec import check_output_size, decode, encode, output_format, probe
-from predictor.pipeline import Source
 from predictor.policy.provenance import mark
 from predictor.requests import AlteredPicture, EncodedPicture, FacesAnswer, Skipped, SwapAnswer
+from predictor.selection import Scene, Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -128,10 +128,9 @@ class Service:
 
     def enhance(self, request: EnhanceRequest, picture: Picture, job: Job) -> AlteredPicture:
         """Restore the faces of a picture and upsample it."""
-        faces = self._pipeline.find_faces(picture.image, request.picture.name, job)
-        return _altered(
-            request.picture.name, picture, self._pipeline.enhance(picture.image, faces, request.options, job)
-        )
+        name = request.picture.name
+        scene = Scene(name, picture.image, self._pipeline.find_faces(picture.image, name, job))
+        return _altered(name, picture, self._pipeline.enhance(scene, request.options, job))
 
     def detect(self, request: DetectRequest, picture: Picture, job: Job) -> FacesAnswer:
         """List the faces of a picture, left to right."""
@@ -146,15 +145,17 @@ class Service:
     def _swap(self, work: SwapWork, job: Job) -> SwapAnswer:
         place = work.request.field  # errors name the instance as well as the picture
         sources = [
-            Source(one.name, place + one.name, one.picture.image, self._faces(one, place, job)) for one in work.sources
+            Source(one.name, Scene(place + one.name, one.picture.image, self._faces(one, place, job)))
+            for one in work.sources
         ]
         givers = self._pipeline.identify_all(sources, work.request.options.pairs, job)
         pictures: list[AlteredPicture] = []
         skipped = list(work.skipped)
         for destination in work.destinations:
-            image, faces = destination.picture.image, self._faces(destination, place, job)
+            faces = self._faces(destination, place, job)
+            scene = Scene(place + destination.name, destination.picture.image, faces)
             try:
-                altered = self._pipeline.swap(image, faces, place + destination.name, givers, work.request.options, job)
+                altered = self._pipeline.swap(scene, givers, work.request.options, job)
             except _SKIPPABLE as error:
                 if work.request.destinations is not None:
                     raise
@@ -163,7 +164,7 @@ class Service:
             pictures.append(_altered(destination.name, destination.picture, altered))
         if not pictures:
             raise skipped[len(work.skipped)].error
-        return SwapAnswer(pictures, skipped, len(sources[0].faces))
+        return SwapAnswer(pictures, skipped, len(sources[0].scene.faces))
 
     def _faces(self, found: Subject | Destination, place: str, job: Job) -> Sequence[Face]:
         if isinstance(found, Subject) and found.faces is None:

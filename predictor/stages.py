@@ -7,6 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+import numpy as np
+
+from predictor.errors import StageFailed
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -71,3 +75,9 @@ class Upsampler(Protocol):
 
     def upsample(self, image: Image, scale: int) -> Image:
         """Return the picture, `scale` times as wide and as high."""
+
+
+def require_picture(stage: str, image: Image, shape: tuple[int, ...]) -> None:
+    """Raise StageFailed unless a stage gave 8-bit pixels of the shape that was due."""
+    if image.shape != shape or image.dtype != np.uint8:
+        raise StageFailed(stage, f"gave {image.dtype} of shape {image.shape}; uint8 of shape {shape} was due")

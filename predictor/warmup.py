@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import cv2
 import numpy as np
 
@@ -9,7 +11,10 @@ from predictor.errors import StageFailed
 from predictor.faces import Box, Face, Image
 from predictor.job import Job
 from predictor.options import EnhanceOptions, Pair, RestoreOptions, SwapOptions
-from predictor.pipeline import Pipeline, Source
+from predictor.selection import Scene, Source
+
+if TYPE_CHECKING:
+    from predictor.pipeline import Pipeline
 
 _SIZE = 256
 _LANDMARKS = np.array([(100, 112), (156, 112), (128, 142), (106, 172), (150, 172)], np.float32)
@@ -25,20 +30,21 @@ def warm_up(pipeline: Pipeline) -> None:
         StageFailed: A stage gave an answer that is not finite, in one colour or of the wrong shape.
     """
     image, face = _drawn_face()
-    other = np.ascontiguousarray(image[:, ::-1])
+    scene = Scene("the warm-up picture", image, [face])
+    mirrored = Scene(scene.label, np.ascontiguousarray(image[:, ::-1]), [face])
     job = Job()
-    pipeline.find_faces(image, "the warm-up picture", job)
+    pipeline.find_faces(image, scene.label, job)
     pairs = (Pair(),)
-    givers = pipeline.identify_all([Source("warm-up", "the warm-up picture", other, [face])], pairs, job)
+    givers = pipeline.identify_all([Source("warm-up", mirrored)], pairs, job)
 
     def swap(options: SwapOptions) -> Image:
-        return pipeline.swap(image, [face], "the warm-up picture", givers, options, job).image
+        return pipeline.swap(scene, givers, options, job).image
 
     _require_detail("swap", swap(SwapOptions(pairs)), 1)
     if pipeline.can_restore:
         _require_detail("restore", swap(SwapOptions(pairs, restore=RestoreOptions())), 1)
     for scale in pipeline.scales:
-        enlarged = pipeline.enhance(image, [face], EnhanceOptions(None, scale), job).image  # type: ignore[arg-type]
+        enlarged = pipeline.enhance(scene, EnhanceOptions(None, scale), job).image  # type: ignore[arg-type]
         _require_detail("upsample", enlarged, scale)
 
 

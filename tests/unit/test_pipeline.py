@@ -19,7 +19,8 @@ from predictor.errors import (
 from predictor.faces import Box, Face, Image
 from predictor.job import Job
 from predictor.options import EnhanceOptions, Pair, RestoreOptions, SwapOptions, Upscale
-from predictor.pipeline import Altered, Pipeline, Source
+from predictor.pipeline import Altered, Pipeline
+from predictor.selection import Scene, Source
 from tests.unit.fakes import (
     LARGE,
     SMALL,
@@ -39,7 +40,11 @@ LEFT, RIGHT = face_at(10, 20), face_at(120, 20)
 
 
 def source(name: str, colour: tuple[int, int, int], faces: Sequence[Face] = (LEFT,)) -> Source:
-    return Source(name, f"the {name}", plain(colour), faces)
+    return Source(name, Scene(f"the {name}", plain(colour), faces))
+
+
+def party(faces: Sequence[Face], image: Image | None = None) -> Scene:
+    return Scene("party.jpg", plain(GREY) if image is None else image, faces)
 
 
 def two_coloured(left: tuple[int, int, int], right: tuple[int, int, int]) -> Image:
@@ -57,7 +62,7 @@ def swap(
 ) -> Altered:
     job = Job()
     givers = pipeline.identify_all(sources, options.pairs, job)
-    return pipeline.swap(plain(GREY) if image is None else image, faces, "party.jpg", givers, options, job)
+    return pipeline.swap(party(faces, image), givers, options, job)
 
 
 def centre(image: Image, face: Face, scale: int = 1) -> list[int]:
@@ -124,7 +129,7 @@ def test_all_gives_every_face_the_same_source() -> None:
 
 
 def test_a_pair_takes_the_face_of_the_source_that_it_names_by_id() -> None:
-    couple = Source("couple", "the couple", two_coloured(RED, BLUE), [face_at(10, 20), face_at(120, 20)])
+    couple = Source("couple", Scene("the couple", two_coloured(RED, BLUE), [face_at(10, 20), face_at(120, 20)]))
 
     altered = swap(Fakes().pipeline(), SwapOptions((Pair(source_face_id=2),)), sources=[couple])
 
@@ -348,7 +353,7 @@ def test_the_time_of_one_picture_does_not_count_for_the_next_picture_of_the_requ
     job._seconds["swap"] = 1000.0
     givers = pipeline.identify_all([source("red", RED)], options.pairs, job)
 
-    altered = pipeline.swap(plain(GREY), [LEFT], "party.jpg", givers, options, job)
+    altered = pipeline.swap(party([LEFT]), givers, options, job)
 
     assert altered.faces[0].stage_seconds["swap"] < 1000.0
 
@@ -357,7 +362,7 @@ def test_the_time_of_one_picture_does_not_count_for_the_next_picture_of_the_requ
 
 
 def test_enhance_restores_every_face_and_enlarges() -> None:
-    altered = Fakes().pipeline().enhance(plain(GREY), [LEFT, RIGHT], EnhanceOptions(), Job())
+    altered = Fakes().pipeline().enhance(party([LEFT, RIGHT]), EnhanceOptions(), Job())
 
     assert altered.image.shape == (200, 400, 3)
     assert [centre(altered.image, face, 2) for face in (LEFT, RIGHT)] == [[250] * 3, [250] * 3]
@@ -368,20 +373,20 @@ def test_enhance_restores_every_face_and_enlarges() -> None:
 def test_enhance_without_restoring_leaves_faces_alone() -> None:
     fakes = Fakes()
 
-    altered = fakes.pipeline().enhance(plain(GREY), [LEFT], EnhanceOptions(None, 1), Job())
+    altered = fakes.pipeline().enhance(party([LEFT]), EnhanceOptions(None, 1), Job())
 
     np.testing.assert_array_equal(altered.image, plain(GREY))
     assert [one.restored for one in altered.faces] == [False]
 
 
 def test_enhance_with_blend_zero_keeps_the_picture() -> None:
-    altered = Fakes().pipeline().enhance(plain(GREY), [LEFT], EnhanceOptions(RestoreOptions(blend=0.0), 1), Job())
+    altered = Fakes().pipeline().enhance(party([LEFT]), EnhanceOptions(RestoreOptions(blend=0.0), 1), Job())
 
     np.testing.assert_array_equal(altered.image, plain(GREY))
 
 
 def test_a_face_too_small_to_align_is_not_counted_as_restored() -> None:
-    altered = Fakes().pipeline().enhance(plain(GREY), [degenerate_face(), RIGHT], EnhanceOptions(), Job())
+    altered = Fakes().pipeline().enhance(party([degenerate_face(), RIGHT]), EnhanceOptions(), Job())
 
     assert [one.restored for one in altered.faces] == [False, True]
 
@@ -448,7 +453,7 @@ def test_an_enhancement_is_trained_where_a_trained_stage_made_pixels(
 ) -> None:
     options = EnhanceOptions(RestoreOptions(), upscale)
 
-    assert fakes.pipeline().enhance(plain(GREY), faces, options, Job()).trained is trained
+    assert fakes.pipeline().enhance(party(faces), options, Job()).trained is trained
 
 
 # ── answers that cannot be right ──────────────────────────────────────────────────────────────────────────────────────
@@ -485,7 +490,7 @@ def test_work_is_dropped_between_stages_once_nobody_waits() -> None:
     givers = pipeline.identify_all([source("red", RED)], options.pairs, job)
 
     with pytest.raises(DeadlineExceeded):
-        pipeline.swap(plain(GREY), [LEFT], "party.jpg", givers, options, job)
+        pipeline.swap(party([LEFT]), givers, options, job)
 
     assert fakes.restorer is not None
     assert fakes.upsampler is not None

@@ -1,0 +1,160 @@
+"""The words of the command line: what they mean, what they may be, and help that teaches them."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from predictor import __version__
+from predictor.options import Pair, RestoreOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+_EPILOG = """\
+exit codes:
+  0  done
+  1  some picture could not be done; the others are
+  2  the command line is wrong
+  3  the predictor cannot start: a setting, a port, a model
+
+Settings are environment variables, PREDICTOR_RECIPE for one; the README lists them.
+"""
+_SWAP_EPILOG = """\
+examples:
+  the first face of me.jpg onto the first face of party.jpg:
+      python -m predictor swap me.jpg party.jpg -o out
+  onto every face of two pictures, restored and twice as large:
+      python -m predictor swap me.jpg a.jpg b.png -o out --destination-face all --restore --upscale 2
+  source face 2 onto face 1, source face 1 onto face 3:
+      python -m predictor swap us.jpg party.jpg -o out --pair 2:1 --pair 1:3
+
+Faces are numbered from 1, left to right; `python -m predictor detect PICTURE` shows the numbers.
+Every picture made is marked as altered in its metadata.
+"""
+
+
+def pairs(options: argparse.Namespace) -> tuple[Pair, ...]:
+    """Return who goes where; pairs that cannot be are an error of the command line."""
+    if not options.pair:
+        return (Pair(None, options.source_face or 1, options.destination_face or 1),)
+    if options.source_face or options.destination_face:
+        options.parser.error("--pair: not together with --source-face or --destination-face")
+    receivers = [pair.destination_face_id for pair in options.pair]
+    if len(set(receivers)) < len(receivers) or ("all" in receivers and len(receivers) > 1):
+        options.parser.error("--pair: a face can take only one source")
+    return tuple(options.pair)
+
+
+def restore(options: argparse.Namespace) -> RestoreOptions | None:
+    """Return how faces are restored; None leaves them alone."""
+    return None if options.restore is None else RestoreOptions(blend=options.restore)
+
+
+def _face_id(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no face number; faces are numbered from 1, left to right")
+    return int(text)
+
+
+def _face_id_or_all(text: str) -> int | str:
+    return text if text == "all" else _face_id(text)
+
+
+def _pair(text: str) -> Pair:
+    source, separator, destination = text.partition(":")
+    if not separator:
+        raise argparse.ArgumentTypeError(f"{text!r} is no pair; write SOURCE:DESTINATION, 2:1 for example")
+    return Pair(None, _face_id(source), _face_id_or_all(destination))  # type: ignore[arg-type]  # an id or "all"
+
+
+def _blend(text: str) -> float:
+    try:
+        blend = float(text)
+    except ValueError:
+        blend = -1.0
+    if not 0.0 <= blend <= 1.0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no strength from 0 to 1")
+    return blend
+
+
+def _quality(text: str) -> int:
+    if not text.isdigit() or not 1 <= int(text) <= 100:  # noqa: PLR2004  # the bounds of api.md
+        raise argparse.ArgumentTypeError(f"{text!r} is no quality from 1 to 100")
+    return int(text)
+
+
+def parser(commands: Mapping[str, Callable[[argparse.Namespace], int]]) -> argparse.ArgumentParser:
+    """Return the parser of the whole command line.
+
+    Args:
+        commands: What runs `serve`, `swap`, `enhance` and `detect`; the options name it as `run`.
+    """
+    whole = argparse.ArgumentParser(
+        prog="python -m predictor",
+        description="Swap faces: as a KServe server, or over files.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    whole.add_argument("--version", action="version", version=f"faceswap-predictor {__version__}")
+    words = whole.add_subparsers(required=True, metavar="COMMAND")
+    _add(words, "serve", commands["serve"], "answer KServe V1, V2 REST and gRPC until SIGTERM", epilog=_EPILOG)
+    swap = _add(
+        words, "swap", commands["swap"], "put a face of SOURCE onto faces of every DESTINATION", epilog=_SWAP_EPILOG
+    )
+    swap.add_argument("source", metavar="SOURCE", type=Path, help="the picture that gives the face")
+    swap.add_argument("destinations", metavar="DESTINATION", type=Path, nargs="+", help="pictures that receive it")
+    swap.add_argument("--source-face", metavar="N", type=_face_id, help="which face of SOURCE (default 1)")
+    swap.add_argument("--destination-face", metavar="N", type=_face_id_or_all, help="which face, or all (default 1)")
+    swap.add_argument(
+        "--pair", metavar="S:D", type=_pair, action="append", help="source face S onto face D; may be repeated"
+    )
+    _add_output(swap, restore=None, upscale=1)
+    enhance = _add(words, "enhance", commands["enhance"], "restore the faces of pictures and enlarge them")
+    enhance.add_argument("pictures", metavar="PICTURE", type=Path, nargs="+", help="pictures to enhance")
+    _add_output(enhance, restore=1.0, upscale=2)
+    detect = _add(words, "detect", commands["detect"], "list the faces of pictures, numbered left to right")
+    detect.add_argument("pictures", metavar="PICTURE", type=Path, nargs="+", help="pictures to look at")
+    detect.add_argument("--json", action="store_true", help="a JSON object a picture instead of a table")
+    return whole
+
+
+def _add(
+    words: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    run: Callable[[argparse.Namespace], int],
+    summary: str,
+    epilog: str | None = None,
+) -> argparse.ArgumentParser:
+    parser = words.add_parser(
+        name,
+        help=summary,
+        description=summary[0].upper() + summary[1:] + ".",
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.set_defaults(run=run, parser=parser)
+    return parser
+
+
+def _add_output(parser: argparse.ArgumentParser, restore: float | None, upscale: int) -> None:
+    parser.add_argument("-o", "--output", metavar="DIR", type=Path, required=True, help="folder for the results")
+    parser.add_argument(
+        "--restore",
+        metavar="BLEND",
+        type=_blend,
+        nargs="?",
+        const=1.0,
+        default=restore,
+        help=f"restore faces, 0 to 1 (default {'off' if restore is None else restore}; 1 where no number follows)",
+    )
+    if restore is not None:
+        parser.add_argument("--no-restore", dest="restore", action="store_const", const=None, help="leave faces alone")
+    parser.add_argument("--upscale", type=int, choices=(1, 2, 4), default=upscale, help=f"default {upscale}")
+    parser.add_argument(
+        "--format", choices=("same", "jpeg", "png", "webp"), default="same", help="default same: the picture's own"
+    )
+    parser.add_argument("--quality", metavar="1-100", type=_quality, default=95, help="of JPEG and WebP (default 95)")
