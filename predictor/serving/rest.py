@@ -55,6 +55,7 @@ def build_app(
 ) -> FastAPI:
     """Return the REST application."""
     app = FastAPI(title="faceswap-predictor", version=__version__, docs_url=None, redoc_url=None)
+    app.router.redirect_slashes = False  # a path that is nearly one of ours is not found; nobody is sent elsewhere
     app.include_router(_Inference(dataplane, executor, settings).router())
     app.include_router(_kserve_routes(dataplane, repository))
     app.add_middleware(RequestMiddleware, lifecycle=dataplane.lifecycle)

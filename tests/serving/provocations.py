@@ -34,7 +34,7 @@ class Provocation:
 
     Args:
         rest: Over REST.
-        grpc: Over gRPC, or why that error cannot come there.
+        grpc: Over gRPC; None where that error cannot come there.
         details: The facts the answer holds, by name (api.md).
         server: `real` runs the embedded recipe; `puppet` has stages that can be held and broken; `loading` is a puppet
             that has not loaded yet.
@@ -42,7 +42,7 @@ class Provocation:
     """
 
     rest: RestRequest
-    grpc: GrpcRequest | str
+    grpc: GrpcRequest | None
     details: tuple[str, ...] = ()
     server: Literal["real", "puppet", "loading"] = "real"
     state: Callable[[Puppet], AbstractContextManager[None]] = lambda _: nullcontext()
@@ -67,13 +67,11 @@ def _invalid_base64() -> Provocation:
 
 
 def _not_found() -> Provocation:
-    return Provocation(RestRequest("GET", "/v3/faces"), "an unknown method of gRPC is UNIMPLEMENTED by its own rules")
+    return Provocation(RestRequest("GET", "/v3/faces"), None)
 
 
 def _method_not_allowed() -> Provocation:
-    return Provocation(
-        RestRequest("PUT", "/v2/models/faceswap/infer"), "gRPC has one way to call a method", ("allowed",)
-    )
+    return Provocation(RestRequest("PUT", "/v2/models/faceswap/infer"), None, ("allowed",))
 
 
 def _not_supported() -> Provocation:
