@@ -60,7 +60,8 @@ class Blend:
 
     def swap(self, crops: Sequence[Crop], identities: Sequence[Identity]) -> list[SwappedCrop]:
         """Return the crops, swapped, each with the identity at the same position."""
-        sources = {id(identity): map_face(identity.crop, _SOURCE_FEATURES) for identity in identities}
+        distinct = {id(identity): identity for identity in identities}
+        sources = {key: map_face(identity.crop, _SOURCE_FEATURES) for key, identity in distinct.items()}
         return [
             _blended(identity.crop.image, sources[id(identity)], crop)
             for crop, identity in zip(crops, identities, strict=True)
