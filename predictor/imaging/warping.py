@@ -34,7 +34,10 @@ _LEAST_FACING = 0.12
 _LEAST_STRETCH = 0.1
 """Source pixels a destination pixel's area must cover at least; at 0 the warp folds."""
 
-_NEAR_PROFILE_DEGREES = 45.0
+_NEAR_PROFILE_DEGREES = 38.0
+"""From here on a destination's far side is too narrow for a warp: it would smear the nose over it."""
+_PROFILE_DEGREES = 45.0
+"""From here on a source shows what lies behind the head on both sides of its mouth."""
 _BEYOND_PROFILE_DEGREES = 70.0
 # From which turn of the source on which part of its far half is mirrored: first the cheek, then the eye too. The seam
 # never runs through an eye, which lies between 0.3 and 0.75.
@@ -94,7 +97,7 @@ def _warp(source: FaceMap, destination: FaceMap) -> Fit:
     if abs(yaw) >= _HALF_HIDDEN_DEGREES:
         places = others = _on_near_half(places, yaw)
         _believe_near_side(missing, missing_mirrored, yaw)
-        doubt = _midline(destination.surface.places, profile=abs(yaw) >= _NEAR_PROFILE_DEGREES)
+        doubt = _midline(destination.surface.places, profile=abs(yaw) >= _PROFILE_DEGREES)
     straight = source.head.points_of(places) + _mend(points, marks, missing, unit)
     mirrored = source.head.points_of(others) + _mend(points, marks, missing_mirrored, unit)
     facing = share * enlarged(source.head.facing(places), SIZE)
