@@ -54,7 +54,8 @@ class RequestMiddleware:
         request_id = request_id_of(_header(scope, b"x-request-id"))
         token = REQUEST_ID.set(request_id)
         answered: list[int] = []
-        asked = f"{scope['method']} {quote(scope['path'], safe='/:')}"  # quoted, so that nobody can write a log line of his own
+        path = quote(scope["path"], safe="/:")  # so that nobody can write a log line of his own
+        asked = f"{scope['method']} {path}"
 
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
