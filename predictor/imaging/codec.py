@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from predictor.faces import Image
-    from predictor.imaging.formats.contents import Contents, Layout, Samples
+    from predictor.imaging.formats.contents import Contents, Layout
+    from predictor.imaging.orientation import Samples
     from predictor.imaging.picture import Alpha, Deep
     from predictor.options import OutputFormat, OutputOptions
 

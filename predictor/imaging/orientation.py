@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TypeAlias
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
-if TYPE_CHECKING:
-    import numpy.typing as npt
-
-    from predictor.imaging.formats.contents import Samples
+Samples: TypeAlias = npt.NDArray[np.uint8 | np.uint16]
+"""What files store, shape (H, W) or (H, W, C), 8 or 16 bits, full range."""
 
 # Exif 2.32, tag 0x0112: 1 is upright; 2 to 4 are mirrored or turned by half; 5 to 8 have width and height exchanged.
 _FLIPS = {2: 1, 3: -1, 4: 0}  # cv2.flip: 1 left-right, 0 top-bottom, -1 both

@@ -13,7 +13,8 @@ from PIL import ImageCms
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from predictor.imaging.formats.contents import Contents, Samples
+    from predictor.imaging.formats.contents import Contents
+    from predictor.imaging.orientation import Samples
 
 LARGEST_PROFILE_BYTES = 8 * 2**20
 """Larger ones are dropped, not read: the largest in use (CMYK and camera tables) have about 3 MB."""

@@ -5,17 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-import numpy as np
-import numpy.typing as npt
-
 from predictor.imaging.orientation import exchanges_sides
 from predictor.imaging.picture import Header
 
 if TYPE_CHECKING:
+    from predictor.imaging.orientation import Samples
     from predictor.imaging.picture import PictureFormat
-
-Samples: TypeAlias = npt.NDArray[np.uint8 | np.uint16]
-"""Shape (H, W) or (H, W, C), 8 or 16 bits, full range."""
 
 ColourSpace: TypeAlias = Literal["grey", "rgb", "cmyk", "lab"]
 

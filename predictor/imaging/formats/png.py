@@ -17,7 +17,7 @@ from predictor.imaging.profiles import LARGEST_PROFILE_BYTES
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from predictor.imaging.formats.contents import Samples
+    from predictor.imaging.orientation import Samples
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _IHDR_END = len(_SIGNATURE) + 12 + 13

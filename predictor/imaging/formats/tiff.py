@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import struct
 from io import BytesIO
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 from PIL.TiffImagePlugin import TiffImageFile
 
-from predictor.imaging.formats.contents import BrokenPictureError, Contents, Layout, Samples, UntakenKindError
+from predictor.imaging.formats.contents import BrokenPictureError, Contents, Layout, UntakenKindError
 from predictor.imaging.formats.ifd import ORIENTATION, Directory, read_directory
 from predictor.imaging.formats.pillow import contents_of
+
+if TYPE_CHECKING:
+    from predictor.imaging.orientation import Samples
 
 # TIFF 6.0, sections 8, 15, 18 and 19
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262

@@ -15,7 +15,7 @@ from predictor.imaging.formats.ifd import exif_orientation
 from predictor.imaging.formats.pillow import contents_of
 
 if TYPE_CHECKING:
-    from predictor.imaging.formats.contents import Samples
+    from predictor.imaging.orientation import Samples
 
 _RIFF_HEADER_BYTES = 12
 _MOST_CHUNKS = 100_000
