@@ -3,8 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from predictor.imaging.formats.contents import Samples
-from predictor.imaging.orientation import exchanges_sides, upright
+from predictor.imaging.orientation import Samples, exchanges_sides, upright
 
 # Row by row, where the file stores the upright picture [[1, 2, 3], [4, 5, 6]] (Exif 2.32, 4.6.4.A, Orientation).
 STORED = {
