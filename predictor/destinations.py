@@ -51,14 +51,18 @@ class Destinations:
         """Names of the preloaded pictures, in order."""
         return sorted(self._loaded)
 
-    def get(self, name: str) -> Destination:
+    def get(self, name: str, place: str = "") -> Destination:
         """Return a picture by name.
+
+        Args:
+            name: Of its file.
+            place: Where the request stands when there are several: `instances[2].`; the error names it.
 
         Raises:
             UnknownDestination: There is none of that name.
         """
         if name not in self._loaded:
-            raise UnknownDestination(name)
+            raise UnknownDestination(name, place)
         return self._loaded[name]
 
 

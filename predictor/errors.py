@@ -200,8 +200,8 @@ class UnknownDestination(InvalidRequest):
 
     code = "unknown_destination"
 
-    def __init__(self, name: str) -> None:
-        super().__init__(f"no destination picture named {name!r} is loaded", destination=name)
+    def __init__(self, name: str, place: str = "") -> None:
+        super().__init__(f"{place}destinations: no picture named {name!r} is preloaded", destination=name)
 
 
 class UnknownModel(InvalidRequest):

@@ -6,7 +6,7 @@ The three steps are KServe's three hooks; the command line calls the same ones.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from predictor.errors import (
     DegenerateFace,
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from predictor.requests import DetectRequest, EnhanceRequest, SwapRequest
     from predictor.settings import Settings
 
+_Asked: TypeAlias = "EncodedPicture | Destination"
 # What a client cannot know of the operator's own pictures is no error of its request.
 _SKIPPABLE = (NoFaceFound, FaceIndexOutOfRange, DegenerateFace)
 
@@ -95,10 +96,11 @@ class Service:
         for request in requests:
             self._pipeline.check(request.options, request.field)
         self._check_pixels(dict.fromkeys(picture for request in requests for picture in _pictures(request)))
-        self._check_outputs(requests)
+        asked = [self._asked(request) for request in requests]
+        self._check_outputs(zip(requests, asked, strict=True))
         known = {} if subjects is None else subjects
         with job.stage("decode"):
-            return [self._decode(request, known) for request in requests]
+            return [self._decode(request, found, known) for request, found in zip(requests, asked, strict=True)]
 
     def swap_all(self, works: Sequence[SwapWork], job: Job) -> list[SwapAnswer]:
         """Run the pipeline over every destination of every request.
@@ -175,7 +177,7 @@ class Service:
         with job.stage("decode"):
             return [decode(one.data, one.field, self._settings.limit_pixels) for one in pictures]
 
-    def _decode(self, request: SwapRequest, subjects: Subjects) -> SwapWork:
+    def _decode(self, request: SwapRequest, asked: Sequence[_Asked], subjects: Subjects) -> SwapWork:
         def subject(found: EncodedPicture) -> Subject:
             if found not in subjects:
                 picture = decode(found.data, found.field, self._settings.limit_pixels)
@@ -183,22 +185,23 @@ class Service:
             return subjects[found]
 
         sources = [subject(source) for source in request.sources]
-        if request.destinations is None:
-            rejected = [Skipped(name, error) for name, error in self._destinations.rejected.items()]
-            return SwapWork(request, sources, self._preloaded(request), rejected)
-        destinations = [
-            subject(found) if isinstance(found, EncodedPicture) else self._destinations.get(found)
-            for found in request.destinations
-        ]
-        return SwapWork(request, sources, destinations, [])
+        destinations = [subject(found) if isinstance(found, EncodedPicture) else found for found in asked]
+        unread = self._destinations.rejected if request.destinations is None else {}
+        return SwapWork(request, sources, destinations, [Skipped(name, error) for name, error in unread.items()])
 
-    def _preloaded(self, request: SwapRequest) -> list[Destination]:
-        names = self._destinations.names
-        if not names:
-            raise InvalidField(
-                f"{request.field}destinations", "required: this server has no preloaded destination pictures"
-            )
-        return [self._destinations.get(name) for name in names]
+    def _asked(self, request: SwapRequest) -> list[_Asked]:
+        """Return the destinations of a request, those it names found; none given means every preloaded one."""
+        given: Sequence[EncodedPicture | str] | None = request.destinations
+        if given is None:
+            given = self._destinations.names
+            if not given:
+                raise InvalidField(
+                    f"{request.field}destinations", "required: this server has no preloaded destination pictures"
+                )
+        return [
+            found if isinstance(found, EncodedPicture) else self._destinations.get(found, request.field)
+            for found in given
+        ]
 
     def _check_pixels(self, pictures: Iterable[EncodedPicture]) -> None:
         """Refuse by the headers alone what is too large to decode."""
@@ -212,21 +215,13 @@ class Service:
             if total > self._settings.limit_pixels_per_request:
                 raise ImageTooLarge("all pictures together", total, self._settings.limit_pixels_per_request)
 
-    def _check_outputs(self, requests: Sequence[SwapRequest]) -> None:
+    def _check_outputs(self, asked: Iterable[tuple[SwapRequest, Sequence[_Asked]]]) -> None:
         total = 0
-        for request in requests:
-            sizes = [self._output_size(found, request.output) for found in self._asked(request)]
+        for request, destinations in asked:
+            sizes = [self._output_size(found, request.output) for found in destinations]
             total = self._check_output(sizes, request.options.upscale, total)
 
-    def _asked(self, request: SwapRequest) -> Sequence[EncodedPicture | Destination]:
-        if request.destinations is None:
-            return self._preloaded(request)
-        return [
-            found if isinstance(found, EncodedPicture) else self._destinations.get(found)
-            for found in request.destinations
-        ]
-
-    def _output_size(self, found: EncodedPicture | Destination, output: OutputOptions) -> tuple[int, int, OutputKind]:
+    def _output_size(self, found: _Asked, output: OutputOptions) -> tuple[int, int, OutputKind]:
         if isinstance(found, EncodedPicture):
             header = probe(found.data, found.field)
             return header.width, header.height, output_format(header.format, output.format)

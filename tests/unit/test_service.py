@@ -293,9 +293,10 @@ def test_no_destinations_at_all_are_missing(bench: Bench) -> None:
 
 
 def test_a_name_that_is_not_preloaded_is_unknown_before_anything_is_decoded(bench: Bench) -> None:
-    with pytest.raises(UnknownDestination):
-        swap(bench.service(preloaded(a=ONE)), SwapRequest([source()], ["b.png"]))
+    with pytest.raises(UnknownDestination, match=r"^instances\[2\]\.destinations: .*b\.png") as caught:
+        swap(bench.service(preloaded(a=ONE)), SwapRequest([source()], ["b.png"], field="instances[2]."))
 
+    assert caught.value.details == {"destination": "b.png"}
     assert bench.decoded == []
 
 
