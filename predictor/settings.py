@@ -13,6 +13,8 @@ from predictor.errors import StartupError
 _MIB = 1024 * 1024
 Port = Annotated[int, Field(ge=0, le=65535)]
 Count = Annotated[int, Field(ge=1)]
+# gRPC counts the bytes of a message in 32 bits with a sign.
+MessageBytes = Annotated[int, Field(ge=1, le=2**31 - 1)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 # A model's name stands in a URL path and in a metric's label.
 ModelName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
@@ -44,7 +46,7 @@ class Settings(BaseSettings):
     queue_seconds: Seconds = 30.0
     request_timeout_seconds: Seconds = 300.0
 
-    limit_request_bytes: Count = 32 * _MIB
+    limit_request_bytes: MessageBytes = 32 * _MIB
     limit_pixels: Count = 64_000_000
     limit_pixels_per_request: Count = 128_000_000
     limit_output_pixels: Count = 128_000_000

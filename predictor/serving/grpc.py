@@ -37,6 +37,7 @@ _Handler = Callable[[Any, Any], Awaitable[Any]]
 _LOUD_METHOD = "ModelInfer"
 # Of the drain delay. gRPC varies ages by a tenth, and routes need a part of the delay to move.
 _AGE_SHARE = 0.5
+_LARGEST_OPTION = 2**31 - 1  # an option is an int of C
 
 
 class PredictorGrpcServer(GRPCServer):
@@ -61,7 +62,7 @@ class PredictorGrpcServer(GRPCServer):
         self._server = aio.server(
             interceptors=[_Interceptor()],
             options=[
-                ("grpc.max_receive_message_length", 2 * self._limit_bytes),
+                ("grpc.max_receive_message_length", min(2 * self._limit_bytes, _LARGEST_OPTION)),
                 ("grpc.max_send_message_length", -1),
                 # Two servers on one port would share its calls in silence.
                 ("grpc.so_reuseport", 0),
@@ -111,7 +112,8 @@ def _connection_age(drain_delay_seconds: float) -> list[tuple[str, int]]:
     """
     if drain_delay_seconds == 0:
         return []
-    return [("grpc.max_connection_age_ms", max(1, round(drain_delay_seconds * 1000 * _AGE_SHARE)))]
+    milliseconds = round(drain_delay_seconds * 1000 * _AGE_SHARE)
+    return [("grpc.max_connection_age_ms", min(max(1, milliseconds), _LARGEST_OPTION))]
 
 
 class _Servicer(InferenceServicer):

@@ -86,6 +86,7 @@ def test_what_kubernetes_injects_for_a_service_called_predictor_does_no_harm(mon
         ("DRAIN_DELAY_SECONDS", "nan"),
         ("LIMIT_PIXELS", "0"),
         ("LIMIT_REQUEST_BYTES", "32MiB"),
+        ("LIMIT_REQUEST_BYTES", "2147483648"),
         ("THREADS", "0"),
         ("PROVIDER", "gpu"),
         ("LOG_LEVEL", "loud"),
