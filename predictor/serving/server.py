@@ -61,7 +61,7 @@ def serve(settings: Settings, build: Callable[[Settings], Service] = loader.load
     except StartupError as error:
         print(f"faceswap-predictor cannot start: {error.sentence}", file=sys.stderr, flush=True)  # noqa: T201
         return EXIT_CANNOT_START
-    return server.exit_code
+    return EXIT_OK
 
 
 class PredictorServer(ModelServer):
@@ -74,7 +74,6 @@ class PredictorServer(ModelServer):
     def __init__(self, settings: Settings, build: Callable[[Settings], Service]) -> None:
         super().__init__(http_port=settings.http_port, grpc_port=settings.grpc_port, workers=1, enable_grpc=False)
         self.settings = settings
-        self.exit_code = EXIT_OK
         self.lifecycle = Lifecycle()
         self.executor = Executor(settings.workers, settings.queue_length, settings.queue_seconds)
         self.dataplane = PredictorDataPlane(self.registered_models, self.lifecycle)
@@ -88,7 +87,7 @@ class PredictorServer(ModelServer):
         """Serve until stopped; the models are loaded meanwhile.
 
         Raises:
-            StartupError: A port is taken, or a model cannot be loaded.
+            StartupError: A port is taken, a model cannot be loaded, or a server ended by itself.
         """
         for model in models:
             self.register_model(model)
@@ -106,11 +105,18 @@ class PredictorServer(ModelServer):
         rest = PredictorRestServer(app, self.settings.http_port, after_delay, self.ssl_certfile, self.ssl_keyfile)
         grpc = PredictorGrpcServer(self.dataplane, self.model_repository_extension, self.executor, self.settings)
         _log.info("REST on port %d, gRPC on port %d, loading", rest.bind(), grpc.bind())
-        serving = [asyncio.create_task(rest.serve()), asyncio.create_task(grpc.serve())]
+        serving = [
+            asyncio.create_task(rest.serve(), name="the REST server"),
+            asyncio.create_task(grpc.serve(), name="the gRPC server"),
+        ]
         threading.Thread(target=self._load, args=(loop,), name="loader", daemon=True).start()
         stopping = asyncio.create_task(self._stopping.wait())
         await asyncio.wait([stopping, *serving], return_when=asyncio.FIRST_COMPLETED)
+        ended = [] if self._stopping.is_set() else [task for task in serving if task.done()]
         await self._drain(rest, grpc, serving)
+        for task in ended:
+            _log.error("%s ended by itself", task.get_name(), exc_info=task.exception())
+            self._failure = StartupError(f"{task.get_name()} ended by itself; see the log")
 
     def _load(self, loop: asyncio.AbstractEventLoop) -> None:
         """Load every model; runs in a thread of its own."""

@@ -52,6 +52,15 @@ def test_a_setting_out_of_bounds() -> None:
     assert "PREDICTOR_WORKERS" in sentence
 
 
+def test_a_server_that_breaks_down_is_no_orderly_end() -> None:
+    ended = started({"PREDICTOR_DRAIN_DELAY_SECONDS": "0"}, "tests.serving.deaf_server")
+
+    assert ended.returncode == 3
+    (sentence,) = sentences(ended.stderr)
+    assert "the gRPC server ended by itself" in sentence
+    assert "no ears" in ended.stderr
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_t4_a_network_that_gives_nonsense_is_never_ready(kind: str) -> None:
     ended = started({}, "tests.serving.sick_sessions", kind)
