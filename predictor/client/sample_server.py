@@ -31,10 +31,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, default=Path("out/serve"), help="folder for the samples (%(default)s)")
     folder: Path = parser.parse_args(arguments).folder
-    destinations = fill_folder(folder / "destinations", (GRACE_HOPPER, SIX_FACES))
     settings = {"DESTINATIONS_DIR": str(folder / "destinations"), "DRAIN_DELAY_SECONDS": "0"}  # Ctrl-C stops it at once
-    request = write_request(folder / "request.json", GRACE_HOPPER.name)
     try:
+        destinations = fill_folder(folder / "destinations", (GRACE_HOPPER, SIX_FACES))
+        request = write_request(folder / "request.json", GRACE_HOPPER.name)
         with termination_as_interrupt(), serving(settings) as server:
             picture = folder / "swapped.jpg"
             words = _WORDS.format(
