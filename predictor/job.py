@@ -18,11 +18,9 @@ class Job:
 
     Args:
         timeout_seconds: Counted from now; None waits for ever.
-        request_id: Stands in every log line of the request.
     """
 
-    def __init__(self, timeout_seconds: float | None = None, request_id: str = "-") -> None:
-        self.request_id = request_id
+    def __init__(self, timeout_seconds: float | None = None) -> None:
         self.timeout_seconds = timeout_seconds
         self._deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
         self._abandoned = threading.Event()

@@ -136,7 +136,7 @@ class _Servicer(InferenceServicer):
         await self._dataplane.get_model(request.model_name)
         check_request_bytes(request.ByteSize(), self._settings.limit_request_bytes)
         headers = _metadata(context)
-        job = Job(self._timeout(context, headers), REQUEST_ID.get())
+        job = Job(self._timeout(context, headers))
         with self._executor.admission():
             call = Call("grpc", request, job)
             answer, _ = await self._dataplane.infer(request.model_name, call, headers)

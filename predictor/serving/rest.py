@@ -31,7 +31,6 @@ from predictor.errors import (
 from predictor.job import Job
 from predictor.serving.call import Call, RestAnswer
 from predictor.serving.limits import check_request_bytes, timeout_seconds
-from predictor.serving.logs import REQUEST_ID
 from predictor.serving.middleware import RequestMiddleware
 from predictor.serving.openapi import describe
 from predictor.serving.statuses import STATUSES, body_of, headers_of
@@ -65,9 +64,9 @@ def build_app(
         RequestValidationError,
         NotImplementedError,
         kserve.errors.ModelNotReady,
+        kserve.errors.ServerNotReady,
     ):
         app.add_exception_handler(kind, _answer_error)
-    app.add_exception_handler(kserve.errors.ServerNotReady, _answer_error)
     app.openapi = lambda: describe(app, settings)  # type: ignore[method-assign]  # FastAPI's own way to replace it
     return app
 
@@ -146,7 +145,7 @@ class _Inference:
         await self._dataplane.get_model(model_name)
         headers = dict(request.headers)
         default = self._settings.request_timeout_seconds
-        job = Job(timeout_seconds(headers.get("x-request-timeout"), default), REQUEST_ID.get())
+        job = Job(timeout_seconds(headers.get("x-request-timeout"), default))
         with self._executor.admission():
             body = await self._body(request, job)
             call = Call(protocol, body, job, headers.get(_JSON_LENGTH) if protocol == "v2" else None)

@@ -95,7 +95,3 @@ def test_what_a_job_tells_of_its_stages_is_a_copy() -> None:
     job.stage_seconds["swap"] = 1.0
 
     assert job.stage_seconds == {}
-
-
-def test_a_job_carries_its_requests_id() -> None:
-    assert Job(1.0, "abc").request_id == "abc"
