@@ -245,8 +245,7 @@ class Pipeline:
 
 def _present(stage: _T | None) -> _T:
     if stage is None:
-        message = "an option passed `check` that this recipe has no stage for"
-        raise AssertionError(message)
+        raise AssertionError("an option passed `check` that this recipe has no stage for")
     return stage
 
 

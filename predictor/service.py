@@ -208,10 +208,9 @@ class Service:
         total = 0
         for picture in pictures:
             header = probe(picture.data, picture.field)
-            pixels = header.width * header.height
-            if pixels > self._settings.limit_pixels:
-                raise ImageTooLarge(picture.field, pixels, self._settings.limit_pixels)
-            total += pixels
+            if header.pixels > self._settings.limit_pixels:
+                raise ImageTooLarge(picture.field, header.pixels, self._settings.limit_pixels)
+            total += header.pixels
             if total > self._settings.limit_pixels_per_request:
                 raise ImageTooLarge("all pictures together", total, self._settings.limit_pixels_per_request)
 

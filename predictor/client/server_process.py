@@ -103,8 +103,7 @@ def _require_free(port: int) -> None:
     """Refuse a port that somebody listens on: their readiness would be taken for ours."""
     with socket.socket() as probe:
         if probe.connect_ex(("127.0.0.1", port)) == 0:
-            reason = f"something listens on port {port} already"
-            raise ServerDidNotStart(reason, None)
+            raise ServerDidNotStart(f"something listens on port {port} already", None)
 
 
 def _wait_until_ready(
@@ -117,11 +116,9 @@ def _wait_until_ready(
     ):
         while not _is_ready(http):
             if process.poll() is not None:
-                reason = f"it ended with exit code {process.returncode}"
-                raise ServerDidNotStart(reason, log)
+                raise ServerDidNotStart(f"it ended with exit code {process.returncode}", log)
             if time.monotonic() - began > timeout_seconds:
-                reason = f"it was not ready within {timeout_seconds:g} s"
-                raise ServerDidNotStart(reason, log)
+                raise ServerDidNotStart(f"it was not ready within {timeout_seconds:g} s", log)
             time.sleep(_POLL_SECONDS)
             progress.update()
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from predictor.imaging.formats.contents import BrokenPictureError, UntakenKindError
 
 if TYPE_CHECKING:
     from predictor.imaging.picture import PictureFormat
+
+_K = TypeVar("_K", bound=str)
 
 _TAKEN: tuple[tuple[bytes, PictureFormat], ...] = (
     (rb"\xff\xd8\xff", "jpeg"),
@@ -54,12 +56,12 @@ _TIFF = re.compile(rb"II\*\0|MM\0\*")
 _BEGINNING_BYTES = 1024  # enough for every signature, an SVG's preamble included
 
 
-def _compiled(table: tuple[tuple[bytes, PictureFormat], ...]) -> list[tuple[re.Pattern[bytes], PictureFormat]]:
+def _compiled(table: tuple[tuple[bytes, _K], ...]) -> list[tuple[re.Pattern[bytes], _K]]:
     return [(re.compile(pattern, re.DOTALL), kind) for pattern, kind in table]
 
 
 _TAKEN_PATTERNS = _compiled(_TAKEN)
-_NOT_TAKEN_PATTERNS = [(re.compile(pattern, re.DOTALL), kind) for pattern, kind in _NOT_TAKEN]
+_NOT_TAKEN_PATTERNS = _compiled(_NOT_TAKEN)
 
 
 def kind_of(data: bytes) -> PictureFormat:
