@@ -84,19 +84,19 @@ def load_destinations(folder: Path | None, limit_bytes: int, max_pixels: int, pi
     for path in _files(folder) if folder else []:
         name = _shown(path)
         try:
-            destination = _load(path, name, max_pixels, pipeline)
-            size = destination.picture.nbytes
-            if size > free:
+            picture = _read(path, name, max_pixels)
+            if picture.nbytes > free:
                 raise DestinationsFull(
-                    f"{name} needs {size:,} bytes of memory; {free:,} are left for preloaded pictures",
+                    f"{name} needs {picture.nbytes:,} bytes of memory; {free:,} are left for preloaded pictures",
                     limit=limit_bytes,
-                    actual=limit_bytes - free + size,
+                    actual=limit_bytes - free + picture.nbytes,
                 )
+            destination = Destination(name, picture, pipeline.find_faces(picture.image, name, Job()))
         except InvalidRequest as error:
             rejected[name] = error.detached()
             _log.warning("destination %s is left out: %s", name, error.sentence)
             continue
-        free -= size
+        free -= picture.nbytes
         loaded[name] = destination
         _log.info("destination %s loaded, faces: %d", name, len(destination.faces))
     return Destinations(loaded, rejected)
@@ -115,10 +115,9 @@ def _shown(path: Path) -> str:
     return os.fsencode(path.name).decode(errors="replace")
 
 
-def _load(path: Path, name: str, max_pixels: int, pipeline: Pipeline) -> Destination:
+def _read(path: Path, name: str, max_pixels: int) -> Picture:
     try:
         data = path.read_bytes()
     except OSError as error:
         raise UndecodableImage(name, "the file cannot be read") from error
-    picture = decode(data, name, max_pixels)
-    return Destination(name, picture, pipeline.find_faces(picture.image, name, Job()))
+    return decode(data, name, max_pixels)

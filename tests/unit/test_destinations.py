@@ -129,6 +129,15 @@ def test_memory_is_bounded_in_name_order_and_what_still_fits_is_loaded(tmp_path:
     assert "1,200" in error.sentence
 
 
+def test_a_picture_there_is_no_room_for_is_not_searched_for_faces(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(png())
+    fakes = Fakes()
+
+    loaded(tmp_path, limit_bytes=1, fakes=fakes)
+
+    assert fakes.detector.seen == []
+
+
 def test_a_limit_that_is_just_met_is_met(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(png(20, 10))
 
