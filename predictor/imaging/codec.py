@@ -6,7 +6,7 @@ Whatever the bytes are, reading them gives a picture or one of our errors; the f
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from predictor.imaging.formats import READERS, jpeg, png, webp
 from predictor.imaging.formats.contents import BrokenPictureError, UntakenKindError
 from predictor.imaging.formats.signatures import kind_of
 from predictor.imaging.orientation import upright
-from predictor.imaging.picture import Header, Picture, PictureFormat, rounded
+from predictor.imaging.picture import Header, OutputKind, Picture, PictureFormat, rounded
 from predictor.imaging.profiles import to_rgb
 
 if TYPE_CHECKING:
@@ -31,19 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Header", "OutputKind", "Picture", "check_output_size", "decode", "encode", "output_format", "probe"]
 
-OutputKind: TypeAlias = Literal["jpeg", "png", "webp"]
-"""The kinds that are written."""
-
-_SAME: dict[PictureFormat, OutputKind] = {
-    "jpeg": "jpeg",
-    "png": "png",
-    "webp": "webp",
-    "bmp": "png",
-    "tiff": "png",
-    "gif": "png",
-    "avif": "webp",
-}
-_LONGEST_SIDE = {
+_LONGEST_SIDE: dict[OutputKind, int] = {
     "jpeg": 65_500,  # libjpeg, JPEG_MAX_DIMENSION
     "webp": 16_383,  # RFC 9649: 14 bits
     "png": 1_000_000,  # libpng, PNG_USER_WIDTH_MAX
@@ -110,7 +98,7 @@ def encode(picture: Picture, output: OutputOptions, mark: bytes | None) -> bytes
 
 def output_format(source: PictureFormat, asked: OutputFormat) -> OutputKind:
     """Return the kind a picture is written as; `same` is its own, or the nearest one that we write."""
-    return _SAME[source] if asked == "same" else asked
+    return READERS[source].written_as if asked == "same" else asked
 
 
 def check_output_size(kind: OutputKind, width: int, height: int) -> None:

@@ -21,6 +21,9 @@ Deep: TypeAlias = npt.NDArray[np.uint16]
 PictureFormat: TypeAlias = Literal["jpeg", "png", "webp", "bmp", "tiff", "gif", "avif"]
 """The kinds that are taken."""
 
+OutputKind: TypeAlias = Literal["jpeg", "png", "webp"]
+"""The kinds that are written."""
+
 _DEEP_STEP = 257  # 65535 / 255: one 8-bit step in 16 bits
 
 

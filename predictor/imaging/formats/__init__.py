@@ -1,6 +1,7 @@
 """One file per format: how its header is read and its samples are decoded; three of them can be written.
 
-To add one: a module with `read_layout` and `decode`, its line in READERS, and its signature in `signatures`.
+To add one: its name in `PictureFormat`, a module with `read_layout` and `decode`, its line in READERS, its signature in
+`signatures`, and its name in the sentence of `UnsupportedImage`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from predictor.imaging.formats.contents import Contents, Layout
-    from predictor.imaging.picture import PictureFormat
+    from predictor.imaging.picture import OutputKind, PictureFormat
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +24,16 @@ class Reader:
 
     read_layout: Callable[[bytes], Layout]
     decode: Callable[[bytes], Contents]
+    written_as: OutputKind
+    """The same kind, or the nearest one that is written."""
 
 
 READERS: dict[PictureFormat, Reader] = {
-    "jpeg": Reader(jpeg.read_layout, jpeg.decode),
-    "png": Reader(png.read_layout, png.decode),
-    "webp": Reader(webp.read_layout, webp.decode),
-    "bmp": Reader(bmp.read_layout, bmp.decode),
-    "tiff": Reader(tiff.read_layout, tiff.decode),
-    "gif": Reader(gif.read_layout, gif.decode),
-    "avif": Reader(avif.read_layout, avif.decode),
+    "jpeg": Reader(jpeg.read_layout, jpeg.decode, "jpeg"),
+    "png": Reader(png.read_layout, png.decode, "png"),
+    "webp": Reader(webp.read_layout, webp.decode, "webp"),
+    "bmp": Reader(bmp.read_layout, bmp.decode, "png"),
+    "tiff": Reader(tiff.read_layout, tiff.decode, "png"),
+    "gif": Reader(gif.read_layout, gif.decode, "png"),
+    "avif": Reader(avif.read_layout, avif.decode, "webp"),
 }

@@ -130,7 +130,7 @@ def test_no_guard_of_pillows_warns_or_is_changed() -> None:
 
 
 def test_a_decoder_that_disagrees_with_the_header_is_not_believed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(READERS, "png", Reader(lambda _: Layout("png", 9, 9), png.decode))
+    monkeypatch.setitem(READERS, "png", Reader(lambda _: Layout("png", 9, 9), png.decode, "png"))
 
     with pytest.raises(UndecodableImage, match="disagree"):
         decode(FILES["png"], "image", MANY)
