@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from predictor import __version__
-from predictor.options import Pair, RestoreOptions
+from predictor.options import OutputFormat, Pair, RestoreOptions, Upscale
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+_SERVE_EPILOG = """\
+exit codes:
+  0  stopped, every accepted request answered
+  1  stopped, requests dropped at the end of the grace period
+  2  the command line is wrong
+  3  the predictor cannot start: a setting, a port, a model
+
+Settings are environment variables, PREDICTOR_HTTP_PORT for one; the README lists them.
+"""
 _EPILOG = """\
 exit codes:
   0  done
@@ -100,7 +109,7 @@ def parser(commands: Mapping[str, Callable[[argparse.Namespace], int]]) -> argpa
     )
     whole.add_argument("--version", action="version", version=f"faceswap-predictor {__version__}")
     words = whole.add_subparsers(required=True, metavar="COMMAND")
-    _add(words, "serve", commands["serve"], "answer KServe V1, V2 REST and gRPC until SIGTERM", epilog=_EPILOG)
+    _add(words, "serve", commands["serve"], "answer KServe V1, V2 REST and gRPC until SIGTERM", epilog=_SERVE_EPILOG)
     swap = _add(
         words, "swap", commands["swap"], "put a face of SOURCE onto faces of every DESTINATION", epilog=_SWAP_EPILOG
     )
@@ -141,7 +150,9 @@ def _add(
 
 
 def _add_output(parser: argparse.ArgumentParser, restore: float | None, upscale: int) -> None:
-    parser.add_argument("-o", "--output", metavar="DIR", type=Path, required=True, help="folder for the results")
+    parser.add_argument(
+        "-o", "--output", metavar="DIR", type=Path, required=True, help="folder for the results, made if needed"
+    )
     parser.add_argument(
         "--restore",
         metavar="BLEND",
@@ -149,12 +160,19 @@ def _add_output(parser: argparse.ArgumentParser, restore: float | None, upscale:
         nargs="?",
         const=1.0,
         default=restore,
-        help=f"restore faces, 0 to 1 (default {'off' if restore is None else restore}; 1 where no number follows)",
+        help="restore faces: 0 leaves them as they are, 1 is the restorer's answer; "
+        + ("not done unless asked, 1 if no number follows" if restore is None else f"default {restore:g}"),
     )
     if restore is not None:
         parser.add_argument("--no-restore", dest="restore", action="store_const", const=None, help="leave faces alone")
-    parser.add_argument("--upscale", type=int, choices=(1, 2, 4), default=upscale, help=f"default {upscale}")
     parser.add_argument(
-        "--format", choices=("same", "jpeg", "png", "webp"), default="same", help="default same: the picture's own"
+        "--upscale",
+        type=int,
+        choices=get_args(Upscale),
+        default=upscale,
+        help=f"how many times as wide and high the whole picture becomes (default {upscale})",
+    )
+    parser.add_argument(
+        "--format", choices=get_args(OutputFormat), default="same", help="default same: the picture's own"
     )
     parser.add_argument("--quality", metavar="1-100", type=_quality, default=95, help="of JPEG and WebP (default 95)")

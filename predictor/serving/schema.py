@@ -7,8 +7,9 @@ from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticKnownError
 
+from predictor import options
 from predictor.errors import InvalidField
-from predictor.options import EnhanceOptions, OutputOptions, Pair, RestoreOptions, SwapOptions
+from predictor.options import EnhanceOptions, OutputFormat, OutputOptions, Pair, RestoreOptions, SwapOptions
 
 
 def _only_whole(value: object) -> object:
@@ -18,7 +19,7 @@ def _only_whole(value: object) -> object:
     return value
 
 
-Upscale = Annotated[Literal[1, 2, 4], BeforeValidator(_only_whole)]
+Upscale = Annotated[options.Upscale, BeforeValidator(_only_whole)]
 FaceId = Annotated[int, Field(ge=1, description="1-based, left to right")]
 Base64 = Annotated[str, Field(description="A picture as base64; a data: prefix and white space are allowed")]
 Name = Annotated[str, Field(min_length=1, max_length=128)]
@@ -47,7 +48,7 @@ class Restore(_Strict):
 class Output(_Strict):
     """How the answer's pictures are encoded."""
 
-    format: Literal["same", "jpeg", "png", "webp"] = "same"
+    format: OutputFormat = "same"
     quality: Annotated[int, Field(ge=1, le=100)] = 95
 
     def options(self) -> OutputOptions:

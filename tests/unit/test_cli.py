@@ -389,9 +389,9 @@ def test_serve_serves_with_the_settings_of_the_environment_and_ends_with_its_cod
     ("command", "taught"),
     [
         ([], ["serve", "swap", "enhance", "detect", "exit codes:", "PREDICTOR_"]),
-        (["serve"], ["SIGTERM", "exit codes:"]),
+        (["serve"], ["SIGTERM", "exit codes:", "requests dropped"]),
         (["swap"], ["examples:", "--destination-face all", "left to right", "marked as altered"]),
-        (["enhance"], ["--no-restore", "--upscale"]),
+        (["enhance"], ["--no-restore", "--upscale", "the whole picture"]),
         (["detect"], ["--json"]),
     ],
 )
