@@ -13,7 +13,7 @@ from predictor.faces import FaceReport, Identity, left_to_right
 from predictor.imaging.alignment import align, scale_of, similarity
 from predictor.imaging.compositing import paste_back
 from predictor.options import SwapOptions
-from predictor.restoration import Swapped, restore_face, restored_swap
+from predictor.restoration import Restoration, Swapped
 from predictor.selection import Giver, choose, require_one_source_each
 from predictor.stages import require_picture
 
@@ -63,6 +63,7 @@ class Pipeline:
 
     def __init__(self, stages: Stages, max_faces: int = 100) -> None:
         self._stages = stages
+        self._restoration = Restoration(stages.restorer) if stages.restorer else None
         self._max_faces = max_faces
 
     def check(self, options: SwapOptions | EnhanceOptions, place: str = "") -> None:
@@ -180,7 +181,7 @@ class Pipeline:
             restored, began = False, time.perf_counter()
             if options.restore:
                 with job.stage("restore"):
-                    restored = restore_face(_present(self._stages.restorer), canvas, face, options.restore.blend)
+                    restored = _present(self._restoration).of_face(canvas, face, options.restore.blend)
             seconds = {"restore": time.perf_counter() - began} if options.restore else {}
             reports.append(FaceReport(index, face, restored=restored, stage_seconds=seconds))
         canvas = self._upsample(canvas, options.upscale, job)
@@ -219,7 +220,7 @@ class Pipeline:
         if restore is not None:
             began = time.perf_counter()
             with job.stage("restore"):
-                pixels, mask, matrix = restored_swap(_present(self._stages.restorer), swapped, restore.blend)
+                pixels, mask, matrix = _present(self._restoration).of_swap(swapped, restore.blend)
             seconds["restore"] = time.perf_counter() - began
         began = time.perf_counter()
         with job.stage("paste_back"):

@@ -29,45 +29,52 @@ class Swapped:
     result: SwappedCrop
 
 
-def restored_swap(restorer: Restorer, swapped: Swapped, blend: float) -> tuple[Image, Mask, AffineMatrix]:
-    """Paste a swapped crop into the restorer's crop of the destination and restore that.
+class Restoration:
+    """A restorer at work on faces of pictures.
 
     Args:
-        restorer: Does the work.
-        swapped: The swapper's answer.
-        blend: 0 keeps the swap as it is, 1 is the restorer's answer.
-
-    Returns:
-        The restored crop, where the swap counts in it, and its matrix: what `paste_back` takes.
+        restorer: Restores crops.
     """
-    wide = align(swapped.destination, swapped.face.landmarks, restorer.template)
-    pixels = wide.image.copy()
-    between = composed(swapped.crop.matrix, inverted(wide.matrix))
-    mask = paste_back(pixels, swapped.result.image, swapped.result.mask, between)
-    return _restored(restorer, pixels, blend), mask, wide.matrix
 
+    def __init__(self, restorer: Restorer) -> None:
+        self._restorer = restorer
+        self._face = soft_ellipse(restorer.template)
 
-def restore_face(restorer: Restorer, canvas: Image, face: Face, blend: float) -> bool:
-    """Restore one face of a canvas, in place; return whether it could be aligned.
+    def of_swap(self, swapped: Swapped, blend: float) -> tuple[Image, Mask, AffineMatrix]:
+        """Paste a swapped crop into the restorer's crop of the destination and restore that.
 
-    Args:
-        restorer: Does the work.
-        canvas: RGB, shape (H, W, 3); written to.
-        face: Which face.
-        blend: 0 keeps the face as it is, 1 is the restorer's answer.
-    """
-    try:
-        crop = align(canvas, face.landmarks, restorer.template)
-    except DegenerateLandmarks:
-        return False  # too small to align is too small to restore
-    paste_back(canvas, _restored(restorer, crop.image, blend), soft_ellipse(restorer.template), crop.matrix)
-    return True
+        Args:
+            swapped: The swapper's answer.
+            blend: 0 keeps the swap as it is, 1 is the restorer's answer.
 
+        Returns:
+            The restored crop, where the swap counts in it, and its matrix: what `paste_back` takes.
+        """
+        wide = align(swapped.destination, swapped.face.landmarks, self._restorer.template)
+        pixels = wide.image.copy()
+        between = composed(swapped.crop.matrix, inverted(wide.matrix))
+        mask = paste_back(pixels, swapped.result.image, swapped.result.mask, between)
+        return self._restored(pixels, blend), mask, wide.matrix
 
-def _restored(restorer: Restorer, crop: Image, blend: float) -> Image:
-    (restored,) = restorer.restore([crop])
-    require_picture("restore", restored, crop.shape)
-    if blend == 1.0:
-        return restored
-    mixed = crop.astype(np.float32) * (1.0 - blend) + restored.astype(np.float32) * blend
-    return np.rint(mixed).astype(np.uint8)
+    def of_face(self, canvas: Image, face: Face, blend: float) -> bool:
+        """Restore one face of a canvas, in place; return whether it could be aligned.
+
+        Args:
+            canvas: RGB, shape (H, W, 3); written to.
+            face: Which face.
+            blend: 0 keeps the face as it is, 1 is the restorer's answer.
+        """
+        try:
+            crop = align(canvas, face.landmarks, self._restorer.template)
+        except DegenerateLandmarks:
+            return False  # too small to align is too small to restore
+        paste_back(canvas, self._restored(crop.image, blend), self._face, crop.matrix)
+        return True
+
+    def _restored(self, crop: Image, blend: float) -> Image:
+        (restored,) = self._restorer.restore([crop])
+        require_picture("restore", restored, crop.shape)
+        if blend == 1.0:
+            return restored
+        mixed = crop.astype(np.float32) * (1.0 - blend) + restored.astype(np.float32) * blend
+        return np.rint(mixed).astype(np.uint8)

@@ -64,7 +64,8 @@ def _bands(brightness: Mask) -> list[Mask]:
 
 def _gains(bands: Sequence[Mask], face: Mask) -> list[float]:
     """Return by how much each band but the coarsest is raised, judged inside the face."""
-    contrasts = [float(np.sqrt((face * band * band).sum() / face.sum())) for band in bands]
+    total = face.sum()
+    contrasts = [float(np.sqrt((face * band * band).sum() / total)) for band in bands]
     gains = []
     wanted = contrasts[-1]
     for contrast, most in zip(reversed(contrasts[:-1]), reversed(_MOST_GAINS), strict=True):
