@@ -66,24 +66,16 @@ class Picture:
         parts = (self.image, self.alpha, self.deep, self.deep_alpha)
         return sum(part.nbytes for part in parts if part is not None)
 
-    def with_image(self, image: Image, alpha: Alpha | None = None) -> Picture:
-        """Return the picture with other pixels, everything else kept.
+    def with_image(self, image: Image) -> Picture:
+        """Return the picture with other colours, everything else kept.
 
         At the same size the 16-bit samples follow by the 8-bit difference: what did not change stays bit for bit,
-        what did keeps its low bits. At another size the result has 8 bits.
-
-        Args:
-            image: The new colours, same size or not.
-            alpha: The new opacity, of the new size; None keeps the old one, resized smoothly if the size changed.
+        what did keeps its low bits. At another size the result has 8 bits, and opacity is resized smoothly.
         """
         if image.shape != self.image.shape:
-            opacity = _resized(self.alpha, image.shape[1], image.shape[0]) if alpha is None else alpha
-            return replace(self, image=image, alpha=opacity, deep=None, deep_alpha=None)
-        opacity, deep_alpha = self.alpha, self.deep_alpha
-        if alpha is not None:
-            opacity, deep_alpha = alpha, _follow(self.deep_alpha, self.alpha, alpha)
-        deep = _follow(self.deep, self.image, image)
-        return replace(self, image=image, alpha=opacity, deep=deep, deep_alpha=deep_alpha)
+            alpha = _resized(self.alpha, image.shape[1], image.shape[0])
+            return replace(self, image=image, alpha=alpha, deep=None, deep_alpha=None)
+        return replace(self, image=image, deep=_follow(self.deep, self.image, image))
 
 
 def rounded(deep: Deep) -> npt.NDArray[np.uint8]:
@@ -92,8 +84,8 @@ def rounded(deep: Deep) -> npt.NDArray[np.uint8]:
     return ((deep.astype(np.uint32) + _DEEP_STEP // 2) // _DEEP_STEP).astype(np.uint8)
 
 
-def _follow(deep: Deep | None, old: npt.NDArray[np.uint8] | None, new: npt.NDArray[np.uint8]) -> Deep | None:
-    if deep is None or old is None:
+def _follow(deep: Deep | None, old: Image, new: Image) -> Deep | None:
+    if deep is None:
         return None
     result = deep.copy()
     changed = old != new
