@@ -6,7 +6,6 @@ KServe's own interceptor turns several of its errors into UNKNOWN (trap T6) and 
 from __future__ import annotations
 
 import logging
-import socket
 import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, cast
@@ -18,12 +17,13 @@ from kserve.protocol.grpc import grpc_predict_v2_pb2_grpc as pb_grpc
 from kserve.protocol.grpc.server import GRPCServer
 from kserve.protocol.grpc.servicer import InferenceServicer
 
-from predictor.errors import NotSupported, PredictorError, StartupError
+from predictor.errors import NotSupported, PredictorError
 from predictor.job import Job
 from predictor.serving.call import Call
 from predictor.serving.limits import check_request_bytes, timeout_seconds
 from predictor.serving.logs import REQUEST_ID
 from predictor.serving.middleware import request_id_of
+from predictor.serving.ports import PortTaken, listen
 from predictor.serving.statuses import STATUSES, sentence_of
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ _Handler = Callable[[Any, Any], Awaitable[Any]]
 _LOUD_METHOD = "ModelInfer"
 # Of the drain delay. gRPC varies ages by a tenth, and routes need a part of the delay to move.
 _AGE_SHARE = 0.5
+_SETTING = "PREDICTOR_GRPC_PORT"
 _LARGEST_OPTION = 2**31 - 1  # an option is an int of C
 
 
@@ -56,9 +57,9 @@ class PredictorGrpcServer(GRPCServer):
         """Take the port and return its number.
 
         Raises:
-            StartupError: Somebody else has it.
+            PortTaken: Somebody else has it.
         """
-        _require_free(self._port)
+        listen(self._port, _SETTING).close()  # gRPC itself would also write a line of its own to stderr
         self._server = aio.server(
             interceptors=[_Interceptor()],
             options=[
@@ -73,13 +74,11 @@ class PredictorGrpcServer(GRPCServer):
         try:
             return int(self._server.add_insecure_port(f"[::]:{self._port}"))
         except RuntimeError as error:
-            raise _port_taken(self._port) from error
+            raise PortTaken(_SETTING, self._port) from error
 
     async def serve(self) -> None:
         """Serve until stopped."""
-        if self._server is None:
-            self.bind()
-        assert self._server is not None  # noqa: S101  # bind has made it
+        assert self._server is not None  # noqa: S101  # bind comes first
         await self._server.start()
         await self._server.wait_for_termination()
 
@@ -87,21 +86,6 @@ class PredictorGrpcServer(GRPCServer):
         """Take nothing new (GOAWAY), wait for what runs, cancel what is left after the grace period."""
         if self._server is not None:
             await self._server.stop(grace_seconds)
-
-
-def _require_free(port: int) -> None:
-    """Raise StartupError if somebody listens on a port; gRPC itself would also write a line of its own to stderr."""
-    both = socket.has_dualstack_ipv6()
-    try:
-        socket.create_server(
-            ("", port), family=socket.AF_INET6 if both else socket.AF_INET, dualstack_ipv6=both
-        ).close()
-    except OSError as error:
-        raise _port_taken(port) from error
-
-
-def _port_taken(port: int) -> StartupError:
-    return StartupError(f"PREDICTOR_GRPC_PORT: port {port} cannot be taken")
 
 
 def _connection_age(drain_delay_seconds: float) -> list[tuple[str, int]]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import orjson
+from starlette.responses import Response
 
 from predictor.errors import PredictorError
 from predictor.serving.logs import REQUEST_ID
@@ -72,7 +73,7 @@ class RequestMiddleware:
         except Exception:  # noqa: BLE001  # the last stop: logged with its cause, told without it
             _log.exception("%s failed", asked)
             if not answered:
-                await send_error(PredictorError(""), send_with_id)
+                await error_response(PredictorError(""))(scope, receive, send_with_id)
         finally:
             level = logging.DEBUG if scope["path"] in _QUIET_PATHS else logging.INFO
             milliseconds = (time.perf_counter() - began) * 1000
@@ -80,14 +81,10 @@ class RequestMiddleware:
             REQUEST_ID.reset(token)
 
 
-async def send_error(error: PredictorError, send: Send) -> None:
-    """Send the answer to an error."""
-    headers = {"content-type": "application/json", **headers_of(error)}
-    body = orjson.dumps(body_of(error))
-    raw_headers = [(name.encode(), value.encode()) for name, value in headers.items()]
-    raw_headers.append((b"content-length", str(len(body)).encode()))
-    await send({"type": "http.response.start", "status": int(STATUSES[error.code].http), "headers": raw_headers})
-    await send({"type": "http.response.body", "body": body})
+def error_response(error: PredictorError) -> Response:
+    """Return the answer to an error."""
+    status = int(STATUSES[error.code].http)
+    return Response(orjson.dumps(body_of(error)), status, headers_of(error), media_type="application/json")
 
 
 def _header(scope: Scope, name: bytes) -> str | None:

@@ -7,7 +7,6 @@ import logging
 from typing import TYPE_CHECKING, TypeVar
 
 import kserve.errors
-import orjson
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import PlainTextResponse
@@ -31,9 +30,9 @@ from predictor.errors import (
 from predictor.job import Job
 from predictor.serving.call import Call, RestAnswer
 from predictor.serving.limits import check_request_bytes, timeout_seconds
-from predictor.serving.middleware import RequestMiddleware
+from predictor.serving.middleware import RequestMiddleware, error_response
 from predictor.serving.openapi import describe
-from predictor.serving.statuses import STATUSES, body_of, headers_of
+from predictor.serving.statuses import STATUSES
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Sequence
@@ -194,9 +193,7 @@ async def _disconnected(request: Request) -> None:
 
 
 async def _answer_error(request: Request, error: Exception) -> Response:
-    ours = _ours(request, error)
-    status = int(STATUSES[ours.code].http)
-    return Response(orjson.dumps(body_of(ours)), status, headers_of(ours), media_type="application/json")
+    return error_response(_ours(request, error))
 
 
 def _ours(request: Request, error: Exception) -> PredictorError:

@@ -8,7 +8,6 @@ import logging
 import math
 import os
 import signal
-import socket
 import sys
 import threading
 from typing import TYPE_CHECKING
@@ -24,9 +23,11 @@ from predictor.serving.grpc import PredictorGrpcServer
 from predictor.serving.loading import Loading
 from predictor.serving.logs import configure_logging
 from predictor.serving.models import all_models
+from predictor.serving.ports import listen
 from predictor.serving.rest import build_app
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Awaitable, Callable, Iterator, Sequence
 
     from fastapi import FastAPI
@@ -39,7 +40,6 @@ _log = logging.getLogger(__name__)
 EXIT_OK = 0
 EXIT_DROPPED = 1
 EXIT_CANNOT_START = 3
-_BACKLOG = 2048
 # Both servers get this much longer than the grace period, so that what is left at its end is counted, then dropped.
 _UNWIND_SECONDS = 1.0
 # For the first request of a connection that was made just before the listener closed.
@@ -201,16 +201,9 @@ class PredictorRestServer(RESTServer):
         """Take the port, on IPv4 and IPv6, and return its number.
 
         Raises:
-            StartupError: Somebody else has it.
+            PortTaken: Somebody else has it.
         """
-        both = socket.has_dualstack_ipv6()
-        family = socket.AF_INET6 if both else socket.AF_INET
-        try:
-            self._socket = socket.create_server(
-                ("", self.config.port), family=family, backlog=_BACKLOG, dualstack_ipv6=both
-            )
-        except OSError as error:
-            raise StartupError(f"PREDICTOR_HTTP_PORT: port {self.config.port} cannot be taken") from error
+        self._socket = listen(self.config.port, "PREDICTOR_HTTP_PORT")
         return int(self._socket.getsockname()[1])
 
     async def serve(self) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from predictor.errors import MethodNotAllowed, Overloaded
 from predictor.serving.dataplane import Lifecycle
 from predictor.serving.logs import REQUEST_ID
-from predictor.serving.middleware import RequestMiddleware, request_id_of, send_error
+from predictor.serving.middleware import RequestMiddleware, error_response, request_id_of
 
 Message = MutableMapping[str, Any]
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -125,17 +125,12 @@ async def test_an_exception_after_the_answer_has_begun_sends_nothing_more() -> N
     assert [message["type"] for message in sent] == ["http.response.start"]
 
 
-async def test_an_error_carries_the_headers_that_belong_to_it() -> None:
-    sent: list[Message] = []
+def test_an_error_carries_the_headers_that_belong_to_it() -> None:
+    busy = error_response(Overloaded(7))
+    wrong = error_response(MethodNotAllowed("PUT", ["GET", "POST"]))
 
-    async def send(message: Message) -> None:
-        sent.append(message)
-
-    await send_error(Overloaded(7), send)
-    await send_error(MethodNotAllowed("PUT", ["GET", "POST"]), send)
-
-    assert (sent[0]["status"], headers_of(sent[0])["retry-after"]) == (429, "7")
-    assert (sent[2]["status"], headers_of(sent[2])["allow"]) == (405, "GET, POST")
+    assert (busy.status_code, busy.headers["retry-after"]) == (429, "7")
+    assert (wrong.status_code, wrong.headers["allow"]) == (405, "GET, POST")
 
 
 # ── draining ──────────────────────────────────────────────────────────────────────────────────────────────────────────
