@@ -24,11 +24,15 @@ _COARSE = 32
 
 _BROAD, _FINE = 0.4, 0.22
 """How wide light and complexion are followed, in distances between the eyes."""
+# Factors, least and most: of brightness, of each channel against brightness, and of each channel at the last evening.
 _LIGHT_BOUNDS = (0.35, 2.6)
 _TINT_BOUNDS = (0.6, 1.7)
 _EVENING_BOUNDS = (0.84, 1.19)
 _DARKEST = 8.0
+"""Level of brightness that a darker one is taken for where it divides: what is nearly black tells nothing of light."""
 _SHOULDER = 205.0
+"""Level from which on brightness is rolled off towards white."""
+# A source's skin may have so many times the reference's contrast and colour before they are taken back, and so far.
 _LEAST_CONTRAST, _MOST_CONTRAST, _CONTRAST_TOLERANCE = 0.75, 1.25, 1.5
 _LEAST_SATURATION, _COLOUR_TOLERANCE = 0.65, 1.15
 # A colour further from the tone than this many of the reference's own spreads, and levels, is a stain. Lips are not.

@@ -31,7 +31,7 @@ def feathered(inside: npt.NDArray[np.bool_], width: float | Mask) -> Mask:
     framed = cv2.copyMakeBorder(inside.view(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
     depth = cv2.distanceTransform(framed, cv2.DIST_L2, cv2.DIST_MASK_5)[1:-1, 1:-1]
     rise = np.clip((depth - 0.5) / np.maximum(width, 0.5), 0.0, 1.0)
-    return _smooth(rise.astype(np.float32))
+    return smooth(rise.astype(np.float32))
 
 
 def soft_square(size: int, feather: float = 0.1) -> Mask:
@@ -43,7 +43,7 @@ def soft_square(size: int, feather: float = 0.1) -> Mask:
     """
     places = np.arange(size)
     rise = np.clip(np.minimum(places, size - 1 - places) / max(feather * size, 1.0), 0.0, 1.0)
-    edge = _smooth(rise.astype(np.float32))
+    edge = smooth(rise.astype(np.float32))
     return edge[:, None] * edge[None, :]
 
 
@@ -60,9 +60,9 @@ def soft_ellipse(template: LandmarkTemplate) -> Mask:
     half_width, half_height = _ELLIPSE_HALF_WIDTH * unit, _ELLIPSE_HALF_HEIGHT * unit
     radius = np.hypot((columns - centre[0]) / half_width, (rows - centre[1]) / half_height)
     rise = np.clip((1.0 - radius) / _ELLIPSE_FEATHER, 0.0, 1.0)
-    return _smooth(rise.astype(np.float32)) * soft_square(template.size, 0.05)
+    return smooth(rise.astype(np.float32)) * soft_square(template.size, 0.05)
 
 
-def _smooth(rise: Mask) -> Mask:
-    """Round off both ends of a straight rise from 0 to 1."""
+def smooth(rise: Mask) -> Mask:
+    """Round off both ends of a straight rise from 0 to 1, so that neither shows as a line."""
     return rise * rise * (3.0 - 2.0 * rise)

@@ -15,9 +15,11 @@ if TYPE_CHECKING:
 Shape = npt.NDArray[np.bool_]
 """Which pixels belong to something, shape (N, N)."""
 
+# The face's outline: half its width at the cheeks and at the chin; heights; and the depth at which its side ends.
 _HALF_WIDTH, _JAW_HALF_WIDTH = 1.15, 0.85
 _HAIRLINE, _JAW, _CHIN = -1.1, 0.6, 2.02
 _BACK = -1.0
+# The features: from the brows down to the lower lip, and a disc at the outer end of each brow.
 _BROW, _LOWER_LIP = -0.45, 1.42
 _BROW_END_INSET, _BROW_END_HEIGHT, _BROW_END_RADIUS = 0.18, -0.3, 0.14
 _LIPS_HALF_WIDTH, _LIPS_MIDDLE, _LIPS_HALF_HEIGHT = 0.55, 1.17, 0.26
@@ -74,6 +76,7 @@ def features(places: Places, half_width: float) -> Shape:
     middle, half_height = (_BROW + _LOWER_LIP) / 2, (_LOWER_LIP - _BROW) / 2
     across, down = (x / half_width) ** 2, ((y - middle) / half_height) ** 2
     brow_ends = np.hypot(x - (half_width - _BROW_END_INSET), y - _BROW_END_HEIGHT) < _BROW_END_RADIUS
+    # Squared once more, an ellipse comes close to a rounded rectangle.
     covered: Shape = (across * across + down * down < 1.0) | brow_ends
     return covered
 

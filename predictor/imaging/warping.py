@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from predictor.imaging.alignment import similarity, transformed
 from predictor.imaging.colour import enlarged
+from predictor.imaging.masks import smooth
 from predictor.imaging.skin import FIELD, SIZE, grid
 
 if TYPE_CHECKING:
@@ -39,15 +40,19 @@ _NEAR_PROFILE_DEGREES = 38.0
 _PROFILE_DEGREES = 45.0
 """From here on a source shows what lies behind the head on both sides of its mouth."""
 _BEYOND_PROFILE_DEGREES = 70.0
+"""From here on a source shows too little of its face for a warp."""
 # From which turn of the source on which part of its far half is mirrored: first the cheek, then the eye too. The seam
 # never runs through an eye, which lies between 0.3 and 0.75.
 _HALF_HIDDEN_DEGREES = 21.0
 _SEAMS = ((_HALF_HIDDEN_DEGREES, 0.0), (12.0, 0.95))
 _SEAM_WIDTH = 0.2
+"""Over which straight and mirrored are mixed, in distances between the eyes."""
 _EYE = 0.5
+"""How far an eye lies from the middle; nearer places are moved outwards where the middle is hidden."""
 _MIDDLE_HIDDEN = ((21.0, 55.0), (0.04, 0.16))
 """How far from the middle a face turned by so many degrees is surely seen."""
 _BROWS_APART, _LIP_DENT = 0.16, 0.13
+"""Half widths of the two places where halves must not meet, in distances between the eyes."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -154,8 +159,7 @@ def _share(yaw_degrees: float, places: Places) -> Mask:
     for least, seam in _SEAMS:
         if abs(yaw_degrees) >= least:
             beyond = (places[..., 0] * np.sign(yaw_degrees) - seam) / _SEAM_WIDTH + 0.5
-            rise = np.clip(beyond, 0.0, 1.0)
-            share: Mask = (1.0 - rise * rise * (3.0 - 2.0 * rise)).astype(np.float32)
+            share: Mask = (1.0 - smooth(np.clip(beyond, 0.0, 1.0))).astype(np.float32)
             return share
     return np.ones(places.shape[:2], np.float32)
 
