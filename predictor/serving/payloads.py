@@ -24,12 +24,12 @@ from predictor.serving.schema import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from predictor.serving.schema import _Strict
+    from predictor.serving.schema import Strict
     from predictor.serving.tensors import InputTensor, TensorRequest
     from predictor.settings import Settings
 
 _R = TypeVar("_R")
-_M = TypeVar("_M", bound="_Strict")
+_M = TypeVar("_M", bound="Strict")
 
 # What tritonclient and KServe's own clients may add to any request; none concerns the picture.
 _PROTOCOL_PARAMETERS = frozenset(

@@ -23,29 +23,31 @@ Upscale = Annotated[options.Upscale, BeforeValidator(_only_whole)]
 FaceId = Annotated[int, Field(ge=1, description="1-based, left to right")]
 Base64 = Annotated[str, Field(description="A picture as base64; a data: prefix and white space are allowed")]
 Name = Annotated[str, Field(min_length=1, max_length=128)]
-_T = TypeVar("_T", bound="_Strict")
+_T = TypeVar("_T", bound="Strict")
 _Path: TypeAlias = tuple[str | int, ...]
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
+    """A shape that takes no field it does not know and converts no type."""
+
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-class NamedImage(_Strict):
+class NamedImage(Strict):
     """A picture with a name, which is an echo only, never a path."""
 
     name: Name
     image: Base64 = Field(repr=False)
 
 
-class Restore(_Strict):
+class Restore(Strict):
     """Which restorer, and how strongly."""
 
     model: str | None = None
     blend: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 1.0
 
 
-class Output(_Strict):
+class Output(Strict):
     """How the answer's pictures are encoded."""
 
     format: OutputFormat = "same"
@@ -56,7 +58,7 @@ class Output(_Strict):
         return OutputOptions(self.format, self.quality)
 
 
-class PairOfFaces(_Strict):
+class PairOfFaces(Strict):
     """One source face onto one destination face, or onto all."""
 
     source: Name | None = None
@@ -64,7 +66,7 @@ class PairOfFaces(_Strict):
     destination_face_id: FaceId | Literal["all"] = 1
 
 
-class SwapFields(_Strict):
+class SwapFields(Strict):
     """The fields of a swap that are no pictures."""
 
     source_face_id: FaceId = 1
@@ -142,7 +144,7 @@ class SwapTensorOptions(SwapFields):
         return self
 
 
-class EnhanceFields(_Strict):
+class EnhanceFields(Strict):
     """The fields of an enhance that are no pictures."""
 
     restore: bool | Restore = True
@@ -161,7 +163,7 @@ class EnhanceBody(EnhanceFields):
     image: Base64 = Field(repr=False)
 
 
-class DetectFields(_Strict):
+class DetectFields(Strict):
     """The fields of a detect that are no pictures: none."""
 
 
