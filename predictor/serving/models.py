@@ -140,12 +140,14 @@ class DetectModel(PredictorModel[DetectRequest, Picture, FacesAnswer]):
 
 
 AnyModel = SwapModel | EnhanceModel | DetectModel
+_BY_ENDING: dict[str, type[AnyModel]] = {"": SwapModel, "-enhance": EnhanceModel, "-detect": DetectModel}
+
+
+def model_names(name: str) -> list[str]:
+    """Return the names of the three models, of which the first is the name itself."""
+    return [name + ending for ending in _BY_ENDING]
 
 
 def all_models(name: str, loading: Loading, executor: Executor, settings: Settings) -> list[AnyModel]:
     """Return the three models under their names."""
-    return [
-        SwapModel(name, loading, executor, settings),
-        EnhanceModel(f"{name}-enhance", loading, executor, settings),
-        DetectModel(f"{name}-detect", loading, executor, settings),
-    ]
+    return [kind(name + ending, loading, executor, settings) for ending, kind in _BY_ENDING.items()]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
 
+from predictor.serving.models import model_names
 from predictor.serving.schema import DetectBody, EnhanceBody, SwapBody
 from predictor.serving.statuses import STATUSES
 
@@ -77,8 +78,7 @@ def _complete(path: str, operation: dict[str, Any], model_name: str) -> None:
         operation["requestBody"] = _body(_v1_body() if path.endswith(":predict") else _TENSORS)
     for parameter in operation.get("parameters", []):
         if parameter["name"] == "model_name":
-            names = [model_name, f"{model_name}-enhance", f"{model_name}-detect"]
-            parameter["examples"] = {name: {"value": name} for name in names}
+            parameter["examples"] = {name: {"value": name} for name in model_names(model_name)}
 
 
 def _body(schema: dict[str, Any]) -> dict[str, Any]:
