@@ -24,12 +24,10 @@ from predictor.serving.schema import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from predictor.serving.schema import Strict
     from predictor.serving.tensors import InputTensor, TensorRequest
     from predictor.settings import Settings
 
 _R = TypeVar("_R")
-_M = TypeVar("_M", bound="Strict")
 
 # What tritonclient and KServe's own clients may add to any request; none concerns the picture.
 _PROTOCOL_PARAMETERS = frozenset(
@@ -82,10 +80,8 @@ def read_v1(body: object, settings: Settings, read: Callable[[object, Settings, 
 
 def swap_v1(value: object, settings: Settings, prefix: str) -> SwapRequest:
     """Read one V1 swap object."""
+    _check_counts(value, settings, prefix)
     body = validated(SwapBody, value, prefix)
-    check_count(f"{prefix}pairs", body.pairs, settings.limit_pairs)
-    check_count(f"{prefix}destinations", body.destinations, settings.limit_destinations)
-    check_count(f"{prefix}sources", body.sources, settings.limit_destinations)
     sources = [
         EncodedPicture(one.name, decode_base64(one.image, field := f"{prefix}sources[{i}].image"), field)
         for i, one in enumerate(body.sources or [])
@@ -112,6 +108,18 @@ def detect_v1(value: object, _settings: Settings, prefix: str) -> DetectRequest:
     return DetectRequest(_only_picture(body.image, f"{prefix}image"))
 
 
+def _check_counts(value: object, settings: Settings, prefix: str = "") -> None:
+    """Refuse lists over their limits before their entries are looked at: a body has room for millions of wrong ones."""
+    if isinstance(value, dict):
+        for field, limit in (
+            ("pairs", settings.limit_pairs),
+            ("destinations", settings.limit_destinations),
+            ("sources", settings.limit_destinations),
+        ):
+            found = value.get(field)
+            check_count(f"{prefix}{field}", found if isinstance(found, list) else None, limit)
+
+
 def _only_picture(text: str, field: str) -> EncodedPicture:
     return EncodedPicture(field, decode_base64(text, field), field)
 
@@ -119,15 +127,15 @@ def _only_picture(text: str, field: str) -> EncodedPicture:
 def swap_v2(request: TensorRequest, settings: Settings) -> Asked[SwapRequest]:
     """Read a V2 swap: every row of `image` is a source, each goes onto every destination."""
     tensors = _tensors_by_name(request, {"image", "destination", "options"})
-    options = _options(SwapTensorOptions, request, tensors)
-    check_count("pairs", options.pairs, settings.limit_pairs)
+    fields = _fields(request, tensors)
+    _check_counts(fields, settings)
+    options = validated(SwapTensorOptions, fields)
     sources, raw = _pictures(tensors, "image", settings.limit_instances)
     destinations: Sequence[EncodedPicture | str] | None = options.destinations
     if "destination" in tensors:
         if destinations is not None:
             raise InvalidField("destinations", "not together with the tensor destination")
         destinations, _ = _pictures(tensors, "destination", settings.limit_destinations)
-    check_count("destinations", destinations, settings.limit_destinations)
     return Asked(
         [
             SwapRequest([source], destinations, options.swap_options(), options.output.options(), options.report)
@@ -142,7 +150,7 @@ def swap_v2(request: TensorRequest, settings: Settings) -> Asked[SwapRequest]:
 def enhance_v2(request: TensorRequest, settings: Settings) -> Asked[EnhanceRequest]:
     """Read a V2 enhance: every row of `image` is a picture."""
     tensors = _tensors_by_name(request, {"image", "options"})
-    options = _options(EnhanceFields, request, tensors)
+    options = validated(EnhanceFields, _fields(request, tensors))
     pictures, raw = _pictures(tensors, "image", settings.limit_instances)
     wanted = options.enhance_options(), options.output.options(), options.report
     return Asked(
@@ -153,7 +161,7 @@ def enhance_v2(request: TensorRequest, settings: Settings) -> Asked[EnhanceReque
 def detect_v2(request: TensorRequest, settings: Settings) -> Asked[DetectRequest]:
     """Read a V2 detect: every row of `image` is a picture."""
     tensors = _tensors_by_name(request, {"image", "options"})
-    _options(DetectFields, request, tensors)
+    validated(DetectFields, _fields(request, tensors))
     pictures, _ = _pictures(tensors, "image", settings.limit_instances)
     return Asked([DetectRequest(picture) for picture in pictures], tensors=request)
 
@@ -174,7 +182,7 @@ def _tensors_by_name(request: TensorRequest, known: set[str]) -> dict[str, Input
     return tensors
 
 
-def _options(model: type[_M], request: TensorRequest, tensors: dict[str, InputTensor]) -> _M:
+def _fields(request: TensorRequest, tensors: dict[str, InputTensor]) -> dict[str, object]:
     """Return the fields of the `options` tensor, those of request parameters of the same names instead."""
     fields: dict[str, object] = {}
     if "options" in tensors:
@@ -187,7 +195,7 @@ def _options(model: type[_M], request: TensorRequest, tensors: dict[str, InputTe
             continue
         nested = isinstance(value, str) and value.lstrip()[:1] in {"{", "["}
         fields[name] = parse_json(str(value), name) if nested else value
-    return validated(model, fields)
+    return fields
 
 
 def _json_object(field: str, text: bytes | str) -> dict[str, object]:

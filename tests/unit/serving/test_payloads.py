@@ -180,6 +180,10 @@ NAMED = [{"name": str(number), "image": JPEG64} for number in range(3)]
         ({"image": JPEG64, "destinations": ["a", "b", "c"]}, "destinations", 2, 3),
         ({"sources": NAMED}, "sources", 2, 3),
         ({"image": JPEG64, "pairs": [{}] * 3}, "pairs", 2, 3),
+        # counted first: to look at millions of wrong entries takes gigabytes and freezes the process
+        ({"image": JPEG64, "pairs": [1] * 3}, "pairs", 2, 3),
+        ({"image": JPEG64, "destinations": [1] * 3}, "destinations", 2, 3),
+        ({"sources": [1] * 3}, "sources", 2, 3),
         ({"instances": [{"image": JPEG64}, {"image": JPEG64, "pairs": [{}] * 3}]}, "instances[1].pairs", 2, 3),
     ],
 )
@@ -319,6 +323,8 @@ def test_a_mistake_in_v2_tensors_names_its_place(request_: TensorRequest, field:
         (tensors(image=[JPEG], destination=[JPEG] * 3), "destination", 2, 3),
         (tensors(image=[JPEG], options=['{"destinations": ["a", "b", "c"]}']), "destinations", 2, 3),
         (tensors({"pairs": "[{}, {}, {}]"}, image=[JPEG]), "pairs", 2, 3),
+        (tensors({"pairs": "[1, 1, 1]"}, image=[JPEG]), "pairs", 2, 3),
+        (tensors(image=[JPEG], options=['{"destinations": [1, 1, 1]}']), "destinations", 2, 3),
     ],
 )
 def test_v2_counts_over_their_limits_are_too_many(request_: TensorRequest, field: str, limit: int, actual: int) -> None:
