@@ -84,7 +84,7 @@ def load_destinations(folder: Path | None, limit_bytes: int, max_pixels: int, pi
     for path in _files(folder) if folder else []:
         name = _shown(path)
         try:
-            picture = _read(path, name, max_pixels)
+            picture = _read(path, name, limit_bytes, max_pixels)
             if picture.nbytes > free:
                 raise DestinationsFull(
                     f"{name} needs {picture.nbytes:,} bytes of memory; {free:,} are left for preloaded pictures",
@@ -115,8 +115,12 @@ def _shown(path: Path) -> str:
     return os.fsencode(path.name).decode(errors="replace")
 
 
-def _read(path: Path, name: str, max_pixels: int) -> Picture:
+def _read(path: Path, name: str, limit_bytes: int, max_pixels: int) -> Picture:
     try:
+        if (size := path.stat().st_size) > limit_bytes:  # reading it might take the memory of the whole process
+            raise DestinationsFull(
+                f"{name} has {size:,} bytes; at most {limit_bytes:,} are read", limit=limit_bytes, actual=size
+            )
         data = path.read_bytes()
     except OSError as error:
         raise UndecodableImage(name, "the file cannot be read") from error

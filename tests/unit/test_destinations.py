@@ -138,6 +138,16 @@ def test_a_picture_there_is_no_room_for_is_not_searched_for_faces(tmp_path: Path
     assert fakes.detector.seen == []
 
 
+def test_a_file_larger_than_all_pictures_may_be_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with (tmp_path / "huge.png").open("wb") as file:
+        file.truncate(2001)
+    monkeypatch.setattr(Path, "read_bytes", lambda path: pytest.fail(f"{path.name} was read"))
+
+    error = loaded(tmp_path, limit_bytes=2000).rejected["huge.png"]
+
+    assert (error.code, error.details["limit"], error.details["actual"]) == ("image_too_large", 2000, 2001)
+
+
 def test_a_limit_that_is_just_met_is_met(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(png(20, 10))
 
