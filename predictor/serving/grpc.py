@@ -11,13 +11,14 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, cast
 
 import grpc
+from google.protobuf.message import DecodeError
 from grpc import aio
 from kserve.protocol.grpc import grpc_predict_v2_pb2 as pb
 from kserve.protocol.grpc import grpc_predict_v2_pb2_grpc as pb_grpc
 from kserve.protocol.grpc.server import GRPCServer
 from kserve.protocol.grpc.servicer import InferenceServicer
 
-from predictor.errors import NotSupported, PredictorError
+from predictor.errors import InvalidField, NotSupported, PredictorError
 from predictor.job import Job
 from predictor.serving.call import Call
 from predictor.serving.limits import check_request_bytes, timeout_seconds
@@ -154,8 +155,7 @@ class _Interceptor(aio.ServerInterceptor):
         if handler is None:
             return grpc.unary_unary_rpc_method_handler(_wrapped(method, _unknown(handler_call_details.method)))
         return grpc.unary_unary_rpc_method_handler(
-            _wrapped(method, cast("_Handler", handler.unary_unary)),
-            request_deserializer=handler.request_deserializer,
+            _wrapped(method, _reading(handler)),
             response_serializer=handler.response_serializer,
         )
 
@@ -165,6 +165,21 @@ def _unknown(path: str) -> _Handler:
         raise NotSupported(f"there is no method {path}")
 
     return refuse
+
+
+def _reading(handler: grpc.RpcMethodHandler[Any, Any]) -> _Handler:
+    """Return a handler that reads its message itself: of one it cannot read, gRPC would tell in its own words."""
+    read, handle = handler.request_deserializer, cast("_Handler", handler.unary_unary)
+    assert read is not None  # noqa: S101  # every method of the protocol has a message
+
+    async def call(message: bytes, context: aio.ServicerContext[Any, Any]) -> object:
+        try:
+            request = read(message)
+        except DecodeError:
+            raise InvalidField("", "the message is not of the method's form") from None
+        return await handle(request, context)
+
+    return call
 
 
 def _wrapped(method: str, handle: _Handler) -> _Handler:
