@@ -55,13 +55,16 @@ def serve(settings: Settings, build: Callable[[Settings], Service] = loader.load
         build: Makes the service; called once, in a thread, while probes are answered already.
     """
     configure_logging(settings)
+    server, exit_code = PredictorServer(settings, build), EXIT_OK
     try:
-        server = PredictorServer(settings, build)
         server.start(server.models)
     except StartupError as error:
         print(f"faceswap-predictor cannot start: {error.sentence}", file=sys.stderr, flush=True)  # noqa: T201
-        return EXIT_CANNOT_START
-    return EXIT_OK
+        exit_code = EXIT_CANNOT_START
+    if server.loading:  # stopped early; a thread inside ONNX Runtime aborts an interpreter that ends
+        logging.shutdown()
+        os._exit(exit_code)
+    return exit_code
 
 
 class PredictorServer(ModelServer):
@@ -80,6 +83,7 @@ class PredictorServer(ModelServer):
         self.model_repository_extension = ClosedRepository(self.registered_models)
         self.models = all_models(settings.model_name, Loading(lambda: build(settings)), self.executor, settings)
         self._failure: StartupError | None = None
+        self._loader: threading.Thread | None = None
         self._stopping: asyncio.Event | None = None
         self._killed: asyncio.Event | None = None
 
@@ -95,6 +99,11 @@ class PredictorServer(ModelServer):
         if self._failure is not None:
             raise self._failure
 
+    @property
+    def loading(self) -> bool:
+        """Whether a thread is still busy loading the models."""
+        return self._loader is not None and self._loader.is_alive()
+
     async def _serve(self) -> None:
         self._stopping, self._killed = asyncio.Event(), asyncio.Event()
         loop = asyncio.get_running_loop()
@@ -109,7 +118,8 @@ class PredictorServer(ModelServer):
             asyncio.create_task(rest.serve(), name="the REST server"),
             asyncio.create_task(grpc.serve(), name="the gRPC server"),
         ]
-        threading.Thread(target=self._load, args=(loop,), name="loader", daemon=True).start()
+        self._loader = threading.Thread(target=self._load, args=(loop,), name="loader", daemon=True)
+        self._loader.start()
         stopping = asyncio.create_task(self._stopping.wait())
         await asyncio.wait([stopping, *serving], return_when=asyncio.FIRST_COMPLETED)
         ended = [] if self._stopping.is_set() else [task for task in serving if task.done()]
