@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import re
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, StringConstraints, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from predictor.errors import StartupError
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+# What Kubernetes tells every pod of a Service called `predictor` or `predictor-…`.
+_OF_KUBERNETES = re.compile(r"_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$")
 _MIB = 1024 * 1024
 Port = Annotated[int, Field(ge=0, le=65535)]
 Count = Annotated[int, Field(ge=1)]
@@ -80,6 +87,20 @@ def read_settings(**overrides: object) -> Settings:
         return Settings(**overrides)  # type: ignore[arg-type]  # pydantic checks what the command line gave
     except ValidationError as error:
         raise StartupError(_sentence(error)) from error
+
+
+def unknown_variables(environment: Iterable[str]) -> list[str]:
+    """Return the variables that look like settings and are none, each with the setting it may have been meant for.
+
+    They are no errors: Kubernetes sets `PREDICTOR_PORT` and the like where a Service is called `predictor`.
+    """
+    known = [f"PREDICTOR_{name.upper()}" for name in Settings.model_fields]
+    described = []
+    for name in sorted(set(environment) - set(known)):
+        if name.startswith("PREDICTOR_") and not _OF_KUBERNETES.search(name):
+            close = get_close_matches(name, known, 1, cutoff=0.85)
+            described.append(f"{name} (did you mean {close[0]}?)" if close else name)
+    return described
 
 
 def _sentence(error: ValidationError) -> str:

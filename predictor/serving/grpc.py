@@ -116,8 +116,7 @@ class _Servicer(InferenceServicer):
         self, request: pb.ModelInferRequest, context: aio.ServicerContext[Any, Any]
     ) -> pb.ModelInferResponse:
         """Serve one inference."""
-        if request.model_version:
-            raise NotSupported(f"version {request.model_version} is not offered; models are served without versions")
+        _require_no_version(request.model_version)
         await self._dataplane.get_model(request.model_name)
         check_request_bytes(request.ByteSize(), self._settings.limit_request_bytes)
         headers = _metadata(context)
@@ -127,10 +126,18 @@ class _Servicer(InferenceServicer):
             answer, _ = await self._dataplane.infer(request.model_name, call, headers)
         return answer
 
+    async def ModelReady(  # noqa: N802
+        self, request: pb.ModelReadyRequest, _context: aio.ServicerContext[Any, Any]
+    ) -> pb.ModelReadyResponse:
+        """Return whether a model is ready."""
+        _require_no_version(request.version)
+        return pb.ModelReadyResponse(ready=await self._dataplane.model_ready(request.name))
+
     async def ModelMetadata(  # noqa: N802
         self, request: pb.ModelMetadataRequest, _context: aio.ServicerContext[Any, Any]
     ) -> pb.ModelMetadataResponse:
         """Return what a model takes and gives."""
+        _require_no_version(request.version)
         return pb.ModelMetadataResponse(**await self._dataplane.model_metadata(request.name))
 
     def _timeout(self, context: aio.ServicerContext[Any, Any], headers: dict[str, str]) -> float:
@@ -139,6 +146,11 @@ class _Servicer(InferenceServicer):
         if remaining is None:
             return timeout_seconds(header, self._settings.request_timeout_seconds)
         return max(0.0, min(remaining, timeout_seconds(header, remaining)))
+
+
+def _require_no_version(version: str) -> None:
+    if version:
+        raise NotSupported(f"version {version} is not offered; models are served without versions")
 
 
 class _Interceptor(aio.ServerInterceptor):

@@ -88,6 +88,9 @@ def write_object(answer: TensorAnswer, chosen: Sequence[OutputTensor]) -> InferR
 def _read_grpc_input(tensor: pb.ModelInferRequest.InferInputTensor, raw: bytes | None) -> InputTensor:
     if raw is not None and tensor.HasField("contents"):
         raise InvalidField(tensor.name, "contents not together with raw_input_contents")
+    for kind, _ in tensor.contents.ListFields():
+        if kind.name != "bytes_contents":
+            raise InvalidField(tensor.name, f"{kind.name} are not taken; send bytes_contents")
     rows = list(tensor.contents.bytes_contents) if raw is None else deserialized(tensor.name, raw)
     return checked_tensor(tensor.name, tensor.datatype, list(tensor.shape), rows, to_http_parameters(tensor.parameters))
 

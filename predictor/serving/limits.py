@@ -34,7 +34,7 @@ def timeout_seconds(header: str | None, default: float) -> float:
     if header is None:
         return default
     try:
-        seconds = float(header)
+        seconds = float(header) if "_" not in header else float("nan")  # Python reads 1_0 as 10
     except ValueError:
         seconds = float("nan")
     if not _SHORTEST_TIMEOUT_SECONDS <= seconds <= _LONGEST_TIMEOUT_SECONDS:

@@ -107,6 +107,10 @@ class _Inference:
         router.add_api_route(f"{v1}:predict", self.predict, methods=["POST"], tags=["V1"], response_model=None)
         router.add_api_route(f"{v1}:explain", self.explain, methods=["POST"], tags=["V1"], response_model=None)
         router.add_api_route(f"{v2}/infer", self.infer, methods=["POST"], tags=["V2"], response_model=None)
+        for word in ("predict", "explain"):  # else KServe's readiness would take `NAME:predict` for a model's name
+            router.add_api_route(
+                f"{v1}:{word}", self.post_only, methods=["GET"], include_in_schema=False, response_model=None
+            )
         for path, method in (("", "GET"), ("/ready", "GET"), ("/infer", "POST")):
             router.add_api_route(
                 f"{v2}/versions/{{model_version}}{path}",
@@ -134,6 +138,11 @@ class _Inference:
         """Refuse: there is no explainer."""
         self._dataplane.get_model_from_registry(model_name)
         raise NotSupported("explain is not offered")
+
+    async def post_only(self, model_name: str) -> NoReturn:
+        """Refuse: a model is asked by POST."""
+        self._dataplane.get_model_from_registry(model_name)
+        raise MethodNotAllowed("GET", ["POST"])
 
     async def version(self, model_name: str, model_version: str) -> NoReturn:
         """Refuse: models have one version."""

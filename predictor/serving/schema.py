@@ -186,6 +186,9 @@ def validated(model: type[_T], value: object, prefix: str = "") -> _T:
     """
     if not isinstance(value, dict):
         raise InvalidField(prefix.rstrip("."), "expected a JSON object")
+    for name in value:  # the first of them is enough: pydantic would list all, and a body can hold very many
+        if name not in model.model_fields:
+            raise InvalidField(prefix + name[:_LONGEST_NAME_SHOWN], _UNKNOWN_FIELD)
     try:
         return model.model_validate(value)
     except ValidationError as error:
@@ -265,7 +268,9 @@ _FIELD_NAMES = {
     for model in (SwapBody, SwapTensorOptions, EnhanceBody, DetectBody, NamedImage, Restore, Output, PairOfFaces)
     for name in model.model_fields
 }
-_REASONS = {"extra_forbidden": "unknown field", "missing": "required"}
+_UNKNOWN_FIELD = "unknown field"
+_LONGEST_NAME_SHOWN = 128
+_REASONS = {"extra_forbidden": _UNKNOWN_FIELD, "missing": "required"}
 # pydantic's kinds of problem in our words
 _EXPECTED = {
     "bool_type": "true or false",

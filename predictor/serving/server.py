@@ -25,6 +25,8 @@ from predictor.serving.logs import configure_logging
 from predictor.serving.models import all_models
 from predictor.serving.ports import listen
 from predictor.serving.rest import build_app
+from predictor.serving.wire import Http
+from predictor.settings import unknown_variables
 
 if TYPE_CHECKING:
     import socket
@@ -55,6 +57,8 @@ def serve(settings: Settings, build: Callable[[Settings], Service] = loader.load
         build: Makes the service; called once, in a thread, while probes are answered already.
     """
     configure_logging(settings)
+    for name in unknown_variables(os.environ):
+        _log.warning("no setting is called %s", name)
     server, exit_code = PredictorServer(settings, build), EXIT_OK
     try:
         server.start(server.models)
@@ -204,6 +208,7 @@ class PredictorRestServer(RESTServer):
             ssl_keyfile=keyfile,
         )
         self.config.access_log = False
+        self.config.http, self.config.ws = Http, "none"
         self._server = _Uvicorn(self.config)
         self._socket: socket.socket | None = None
 

@@ -99,7 +99,7 @@ def read_rest(body: bytes, json_length: str | None) -> TensorRequest:
         inputs=inputs,
         parameters=parameters,
         outputs=_read_requested(request.get("outputs")),
-        binary_outputs=parameters.get("binary_data_output") is True,
+        binary_outputs=_flag("parameters", parameters, "binary_data_output") is True,
     )
 
 
@@ -256,13 +256,22 @@ def _read_requested(outputs: object) -> list[RequestedOutput] | None:
         raise InvalidField("outputs", "expected a list")
     requested = []
     for index, entry in enumerate(outputs):
+        place = f"outputs[{index}]"
         if not isinstance(entry, dict):
-            raise InvalidField(f"outputs[{index}]", "expected an object")
-        binary = _parameters(f"outputs[{index}].parameters", entry.get("parameters")).get("binary_data")
-        if binary is not None and not isinstance(binary, bool):
-            raise InvalidField(f"outputs[{index}].parameters.binary_data", "expected true or false")
-        requested.append(RequestedOutput(_text(f"outputs[{index}].name", entry.get("name")), binary))
+            raise InvalidField(place, "expected an object")
+        _refuse_unknown(f"{place}.", entry, {"name", "parameters"})
+        parameters = _parameters(f"{place}.parameters", entry.get("parameters"))
+        _refuse_unknown(f"{place}.parameters.", parameters, {"binary_data"})
+        binary = _flag(f"{place}.parameters", parameters, "binary_data")
+        requested.append(RequestedOutput(_text(f"{place}.name", entry.get("name")), binary))
     return requested or None
+
+
+def _flag(place: str, parameters: Parameters, name: str) -> bool | None:
+    value = parameters.get(name)
+    if value is not None and not isinstance(value, bool):
+        raise InvalidField(f"{place}.{name}", "expected true or false")
+    return value
 
 
 def _parameters(place: str, value: object) -> Parameters:

@@ -12,7 +12,7 @@ _WAIT_SECONDS = 20
 
 
 def test_a_message_that_cannot_be_read_is_answered_in_our_words(grpc_connection: GrpcConnection) -> None:
-    call = grpc_connection.channel.unary_unary(_METHOD)
+    call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = grpc_connection.channel.unary_unary(_METHOD)
 
     answer = grpc_answer(call.future(b"\xff\xff\xff", timeout=_WAIT_SECONDS, metadata=(("x-request-id", "garbage"),)))
     following = grpc_connection.ask(Ask("faceswap-detect", flat()).grpc())

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from predictor.errors import StartupError
-from predictor.settings import Settings, read_settings
+from predictor.settings import Settings, read_settings, unknown_variables
 
 
 @pytest.fixture(autouse=True)
@@ -127,3 +127,24 @@ def test_the_grace_period_covers_the_drain_delay(monkeypatch: pytest.MonkeyPatch
 def test_settings_do_not_change_while_they_are_used() -> None:
     with pytest.raises(ValueError, match="frozen"):
         Settings().workers = 2  # type: ignore[misc]
+
+
+def test_a_misspelt_variable_is_known_by_the_setting_it_was_meant_for() -> None:
+    assert unknown_variables(["PREDICTOR_DESTIANTIONS_DIR", "PREDICTOR_ZZZ", "PATH"]) == [
+        "PREDICTOR_DESTIANTIONS_DIR (did you mean PREDICTOR_DESTINATIONS_DIR?)",
+        "PREDICTOR_ZZZ",
+    ]
+
+
+def test_settings_and_what_kubernetes_tells_of_a_service_are_not_unknown() -> None:
+    of_a_service = [
+        "PREDICTOR_PORT",
+        "PREDICTOR_SERVICE_HOST",
+        "PREDICTOR_SERVICE_PORT",
+        "PREDICTOR_SERVICE_PORT_HTTP",
+        "PREDICTOR_PORT_8080_TCP",
+        "PREDICTOR_PORT_8080_TCP_ADDR",
+        "PREDICTOR_GPU_SERVICE_HOST",
+    ]
+
+    assert unknown_variables([*of_a_service, "PREDICTOR_HTTP_PORT", "PREDICTOR_WORKERS"]) == []

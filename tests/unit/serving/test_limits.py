@@ -36,7 +36,9 @@ def test_a_header_gives_the_timeout(header: str, seconds: float) -> None:
     assert timeout_seconds(header, 300.0) == seconds
 
 
-@pytest.mark.parametrize("header", ["", "0", "0.0009", "-1", "3600.1", "nan", "inf", "-inf", "5s", "1,5", "0x10"])
+@pytest.mark.parametrize(
+    "header", ["", "0", "0.0009", "-1", "3600.1", "nan", "inf", "-inf", "5s", "1,5", "0x10", "1_0"]
+)
 def test_a_timeout_that_is_no_number_from_a_millisecond_to_an_hour_is_refused(header: str) -> None:
     with pytest.raises(InvalidField) as caught:
         timeout_seconds(header, 300.0)

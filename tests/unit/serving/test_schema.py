@@ -278,3 +278,10 @@ def test_any_values_give_a_body_or_an_invalid_field_in_our_own_words(fields: dic
         assert str(error.details["field"]) in error.sentence  # noqa: PT017  # any field may be the wrong one
         assert "pydantic" not in error.sentence.lower()  # noqa: PT017
         assert "input should" not in error.sentence.lower()  # noqa: PT017
+
+
+def test_the_first_unknown_field_of_very_many_is_named_and_a_long_name_cut() -> None:
+    with pytest.raises(InvalidField) as caught:
+        validated(DetectBody, {"x" * 10**6: 1} | {str(number): 1 for number in range(1000)}, "instances[0].")
+
+    assert caught.value.details == {"field": "instances[0]." + "x" * 128}

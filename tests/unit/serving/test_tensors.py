@@ -318,3 +318,21 @@ def test_an_empty_tensor_has_no_rows_in_either_form() -> None:
 
     assert orjson.loads(data[:length])["outputs"][0]["parameters"] == {"binary_data_size": 0}
     assert length == len(data)
+
+
+@pytest.mark.parametrize(
+    ("changed", "field"),
+    [
+        ({"outputs": [{"name": "image", "zz": 1}]}, "outputs[0].zz"),
+        ({"outputs": [{"name": "image", "parameters": {"classification": 3}}]}, "outputs[0].parameters.classification"),
+        ({"outputs": [{"name": "image", "parameters": {"binary_data": "yes"}}]}, "outputs[0].parameters.binary_data"),
+        ({"parameters": {"binary_data_output": "yes"}}, "parameters.binary_data_output"),
+    ],
+)
+def test_what_is_asked_of_outputs_is_checked_like_inputs(changed: dict[str, object], field: str) -> None:
+    body = {"inputs": [{"name": "image", "shape": [1], "datatype": "BYTES", "data": ["aa"]}]}
+
+    with pytest.raises(InvalidField) as caught:
+        read_rest(orjson.dumps(body | changed), None)
+
+    assert caught.value.details == {"field": field}
