@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import io
 
+import hypothesis
 import numpy as np
 import pytest
 from PIL import Image as PillowImage
 
 from predictor.client.samples import ASTRONAUT, GRACE_HOPPER, SIX_FACES, Sample
 from predictor.faces import Image
+
+
+# Tests prove what happens, not how fast: a busy machine must not turn an example red.
+hypothesis.settings.register_profile("patient", hypothesis.settings(), deadline=None)
+hypothesis.settings.load_profile("patient")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
