@@ -12,7 +12,6 @@ from PIL import Image as PillowImage
 from predictor.client.samples import ASTRONAUT, GRACE_HOPPER, SIX_FACES, Sample
 from predictor.faces import Image
 
-
 # Tests prove what happens, not how fast: a busy machine must not turn an example red.
 hypothesis.settings.register_profile("patient", hypothesis.settings(), deadline=None)
 hypothesis.settings.load_profile("patient")
