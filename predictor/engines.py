@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from predictor.detectors import DETECTORS
+from predictor.embedders import EMBEDDERS
 from predictor.errors import StartupError
 from predictor.pipeline import Pipeline, Stages
 from predictor.restorers import RESTORERS
@@ -15,7 +16,7 @@ from predictor.upsamplers import UPSAMPLERS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from predictor.runtime.session import OpenSession
+    from predictor.resources import Resources
     from predictor.settings import Settings
 
 _T = TypeVar("_T")
@@ -26,12 +27,16 @@ class Recipe:
     """A name per step; None where the recipe goes without."""
 
     detector: str
+    embedder: str | None
     swapper: str
     restorer: str | None
     upsampler: str | None
 
 
-RECIPES = {"embedded": Recipe(detector="centerface", swapper="blend", restorer="sharpen", upsampler="lanczos")}
+RECIPES = {
+    "embedded": Recipe("centerface", None, "blend", "sharpen", "lanczos"),
+    "onnx": Recipe("scrfd", "arcface", "inswapper", "gfpgan_1.4", "real_esrgan"),
+}
 
 
 def recipe_of(settings: Settings) -> Recipe:
@@ -41,21 +46,22 @@ def recipe_of(settings: Settings) -> Recipe:
         StartupError: There is no recipe of that name.
     """
     recipe = _named(RECIPES, settings.recipe, "PREDICTOR_RECIPE")
-    steps = ("detector", "swapper", "restorer", "upsampler")
+    steps = ("detector", "embedder", "swapper", "restorer", "upsampler")
     return replace(recipe, **{step: chosen for step in steps if (chosen := getattr(settings, step))})
 
 
-def build(recipe: Recipe, open_session: OpenSession, max_faces: int) -> Pipeline:
+def build(recipe: Recipe, resources: Resources, max_faces: int) -> Pipeline:
     """Build every stage of a recipe.
 
     Raises:
         StartupError: A step names a model that does not exist, or its model cannot be opened.
     """
-    detector = _named(DETECTORS, recipe.detector, "PREDICTOR_DETECTOR")(open_session)
-    swapper = _named(SWAPPERS, recipe.swapper, "PREDICTOR_SWAPPER")(open_session)
-    restorer = recipe.restorer and _named(RESTORERS, recipe.restorer, "PREDICTOR_RESTORER")(open_session)
-    upsampler = recipe.upsampler and _named(UPSAMPLERS, recipe.upsampler, "PREDICTOR_UPSAMPLER")(open_session)
-    stages = Stages(detector, None, swapper, restorer or None, upsampler or None, recipe.restorer)
+    detector = _named(DETECTORS, recipe.detector, "PREDICTOR_DETECTOR")(resources)
+    embedder = recipe.embedder and _named(EMBEDDERS, recipe.embedder, "PREDICTOR_EMBEDDER")(resources)
+    swapper = _named(SWAPPERS, recipe.swapper, "PREDICTOR_SWAPPER")(resources)
+    restorer = recipe.restorer and _named(RESTORERS, recipe.restorer, "PREDICTOR_RESTORER")(resources)
+    upsampler = recipe.upsampler and _named(UPSAMPLERS, recipe.upsampler, "PREDICTOR_UPSAMPLER")(resources)
+    stages = Stages(detector, embedder or None, swapper, restorer or None, upsampler or None, recipe.restorer)
     return Pipeline(stages, max_faces)
 
 

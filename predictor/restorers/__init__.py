@@ -9,13 +9,13 @@ from predictor.restorers.sharpen import Sharpen
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from predictor.runtime.session import OpenSession
+    from predictor.resources import Resources
     from predictor.stages import Restorer
 
 
-def _sharpen(_: OpenSession) -> Restorer:
+def _sharpen(_: Resources) -> Restorer:
     return Sharpen()
 
 
-RESTORERS: dict[str, Callable[[OpenSession], Restorer]] = {"sharpen": _sharpen}
+RESTORERS: dict[str, Callable[[Resources], Restorer]] = {"sharpen": _sharpen}
 """How each restorer is built; it may raise StartupError."""

@@ -14,9 +14,8 @@ from predictor.errors import StageFailed, StartupError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
-    from predictor.runtime.session import Node, Tensor
+    from predictor.runtime.session import Network, Node, Tensor
 
 _FATAL_ONLY = 4
 
@@ -51,18 +50,18 @@ class OnnxSession:
         return nodes
 
 
-def open_onnx(model: Path | bytes, execution_providers: Sequence[str], threads: int) -> OnnxSession:
-    """Make a session of a file or of a graph in memory.
+def open_onnx(network: Network, execution_providers: Sequence[str], threads: int) -> OnnxSession:
+    """Make a session of a network.
 
     Args:
-        model: Path of an `.onnx` file, or its bytes.
+        network: What to open.
         execution_providers: ONNX Runtime's names, the preferred one first.
         threads: How many work on one call.
 
     Raises:
         StartupError: The file is missing, or is no network that ONNX Runtime can run.
     """
-    name = "a network in memory" if isinstance(model, bytes) else model.name
+    model = network.model
     if not isinstance(model, bytes) and not model.is_file():
         raise StartupError(f"the network {model} does not exist")
     try:
@@ -70,8 +69,8 @@ def open_onnx(model: Path | bytes, execution_providers: Sequence[str], threads: 
             model if isinstance(model, bytes) else str(model), _options(threads), providers=list(execution_providers)
         )
     except Exception as error:  # ONNX Runtime's errors have no root of their own below Exception
-        raise StartupError(f"{name} cannot be opened: {_first_line(error)}") from error
-    return OnnxSession(session, name)
+        raise StartupError(f"{network.name} cannot be opened: {_first_line(error)}") from error
+    return OnnxSession(session, network.name)
 
 
 def _options(threads: int) -> Any:  # noqa: ANN401  ONNX Runtime has no types

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 Tensor = npt.NDArray[Any]
 
@@ -32,8 +35,23 @@ class Session(Protocol):
         """Return the outputs."""
 
 
-OpenSession: TypeAlias = Callable[[Path | bytes], Session]
-"""Makes a session of a file, or of a graph rewritten in memory; raises StartupError where that cannot be done."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Network:
+    """A network that is to be opened, and how to find out whether it runs well."""
+
+    name: str
+    """What logs, errors and the model metadata call it: `inswapper_128`."""
+    model: Path | bytes
+    """An `.onnx` file, or a graph rewritten in memory."""
+    probe: Mapping[str, Tensor]
+    """An input like the real ones; what runs it in less than fp32 must agree with fp32 on it."""
+    tolerance: float = 0.02
+    """How far an output may be from fp32's: the root of the mean square of the difference, as a share of that of
+    fp32's own output about its mean."""
+
+
+OpenSession: TypeAlias = Callable[[Network], Session]
+"""Makes a session of a network; raises StartupError where that cannot be done."""
 
 
 def suspicious(tensor: Tensor) -> str | None:

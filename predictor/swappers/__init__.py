@@ -9,13 +9,13 @@ from predictor.swappers.blend import Blend
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from predictor.runtime.session import OpenSession
+    from predictor.resources import Resources
     from predictor.stages import Swapper
 
 
-def _blend(_: OpenSession) -> Swapper:
+def _blend(_: Resources) -> Swapper:
     return Blend()
 
 
-SWAPPERS: dict[str, Callable[[OpenSession], Swapper]] = {"blend": _blend}
+SWAPPERS: dict[str, Callable[[Resources], Swapper]] = {"blend": _blend}
 """How each swapper is built; it may raise StartupError."""

@@ -9,13 +9,13 @@ from predictor.upsamplers.lanczos import Lanczos
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from predictor.runtime.session import OpenSession
+    from predictor.resources import Resources
     from predictor.stages import Upsampler
 
 
-def _lanczos(_: OpenSession) -> Upsampler:
+def _lanczos(_: Resources) -> Upsampler:
     return Lanczos()
 
 
-UPSAMPLERS: dict[str, Callable[[OpenSession], Upsampler]] = {"lanczos": _lanczos}
+UPSAMPLERS: dict[str, Callable[[Resources], Upsampler]] = {"lanczos": _lanczos}
 """How each upsampler is built; it may raise StartupError."""

@@ -1,4 +1,4 @@
-"""Every registered detector keeps the contract of `stages.Detector`. A new one needs a line in `_SESSIONS`."""
+"""Every registered detector keeps the contract of `stages.Detector`."""
 
 from __future__ import annotations
 
@@ -9,20 +9,16 @@ import numpy as np
 import pytest
 
 from predictor.detectors import DETECTORS
-from predictor.runtime.providers import session_opener
 
 if TYPE_CHECKING:
     from predictor.faces import Face, Image
-    from predictor.runtime.session import OpenSession
+    from predictor.resources import Resources
     from predictor.stages import Detector
-
-_SESSIONS: dict[str, OpenSession] = {"centerface": session_opener()}
-"""What each detector's networks are opened with: its own where they come with a package, else a fake."""
 
 
 @pytest.fixture(scope="module", params=DETECTORS)
-def detector(request: pytest.FixtureRequest) -> Detector:
-    return DETECTORS[request.param](_SESSIONS[request.param])
+def detector(request: pytest.FixtureRequest, resources: Resources) -> Detector:
+    return DETECTORS[request.param](resources)
 
 
 @pytest.fixture(scope="module")

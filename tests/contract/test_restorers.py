@@ -1,9 +1,8 @@
-"""Every registered restorer keeps the contract of `stages.Restorer`. A new one needs a line in `_SESSIONS`."""
+"""Every registered restorer keeps the contract of `stages.Restorer`."""
 
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,23 +13,16 @@ from predictor.restorers import RESTORERS
 
 if TYPE_CHECKING:
     from predictor.faces import Image
-    from predictor.runtime.session import OpenSession, Session
+    from predictor.resources import Resources
     from predictor.stages import Restorer
 
-
-def _no_network(model: Path | bytes) -> Session:
-    raise AssertionError(f"an embedded model opens no network: {model!r}")
-
-
-_SESSIONS: dict[str, OpenSession] = {"sharpen": _no_network}
-"""What each restorer's networks are opened with."""
 
 _LANDMARKS = np.array([(203, 101), (246, 103), (222, 125), (202, 141), (244, 141)], np.float32)
 
 
 @pytest.fixture(scope="module", params=RESTORERS)
-def restorer(request: pytest.FixtureRequest) -> Restorer:
-    return RESTORERS[request.param](_SESSIONS[request.param])
+def restorer(request: pytest.FixtureRequest, resources: Resources) -> Restorer:
+    return RESTORERS[request.param](resources)
 
 
 @pytest.fixture

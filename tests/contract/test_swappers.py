@@ -1,9 +1,8 @@
-"""Every registered swapper keeps the contract of `stages.Swapper`. A new one needs a line in `_SESSIONS`."""
+"""Every registered swapper keeps the contract of `stages.Swapper`."""
 
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,23 +14,16 @@ from predictor.swappers import SWAPPERS
 
 if TYPE_CHECKING:
     from predictor.faces import Crop, Image, Landmarks
-    from predictor.runtime.session import OpenSession, Session
+    from predictor.resources import Resources
     from predictor.stages import Swapper
 
-
-def _no_network(model: Path | bytes) -> Session:
-    raise AssertionError(f"an embedded model opens no network: {model!r}")
-
-
-_SESSIONS: dict[str, OpenSession] = {"blend": _no_network}
-"""What each swapper's networks are opened with."""
 
 _LANDMARKS = np.array([(203, 101), (246, 103), (222, 125), (202, 141), (244, 141)], np.float32)
 
 
 @pytest.fixture(scope="module", params=SWAPPERS)
-def swapper(request: pytest.FixtureRequest) -> Swapper:
-    return SWAPPERS[request.param](_SESSIONS[request.param])
+def swapper(request: pytest.FixtureRequest, resources: Resources) -> Swapper:
+    return SWAPPERS[request.param](resources)
 
 
 def _identity(swapper: Swapper, image: Image, landmarks: Landmarks = _LANDMARKS) -> Identity:

@@ -1,8 +1,7 @@
-"""Every registered upsampler keeps the contract of `stages.Upsampler`. A new one needs a line in `_SESSIONS`."""
+"""Every registered upsampler keeps the contract of `stages.Upsampler`."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,21 +11,13 @@ from predictor.upsamplers import UPSAMPLERS
 
 if TYPE_CHECKING:
     from predictor.faces import Image
-    from predictor.runtime.session import OpenSession, Session
+    from predictor.resources import Resources
     from predictor.stages import Upsampler
 
 
-def _no_network(model: Path | bytes) -> Session:
-    raise AssertionError(f"an embedded model opens no network: {model!r}")
-
-
-_SESSIONS: dict[str, OpenSession] = {"lanczos": _no_network}
-"""What each upsampler's networks are opened with."""
-
-
 @pytest.fixture(scope="module", params=UPSAMPLERS)
-def upsampler(request: pytest.FixtureRequest) -> Upsampler:
-    return UPSAMPLERS[request.param](_SESSIONS[request.param])
+def upsampler(request: pytest.FixtureRequest, resources: Resources) -> Upsampler:
+    return UPSAMPLERS[request.param](resources)
 
 
 @pytest.mark.parametrize(("height", "width"), [(48, 64), (31, 17)])

@@ -10,8 +10,10 @@ import numpy as np
 from PIL import Image as PillowImage
 
 from predictor.detectors import DETECTORS
+from predictor.resources import Resources
 from predictor.runtime.providers import session_opener
 from predictor.swappers.blend import Blend
+from predictor.weights.store import Store
 from tests.unit.swappers.swaps import swapped
 
 if TYPE_CHECKING:
@@ -52,7 +54,7 @@ def _sheet(faces: Faces) -> Image:
 def test_the_readmes_picture_shows_what_the_predictor_does(
     astronaut: Image, grace_hopper: Image, *, update_golden: bool
 ) -> None:
-    detector = DETECTORS["centerface"](session_opener())
+    detector = DETECTORS["centerface"](Resources(session_opener(), Store(())))
     pictures = {"astronaut": astronaut, "grace_hopper": grace_hopper}
     sheet = _sheet({name: (picture, detector.detect(picture)[0]) for name, picture in pictures.items()})
 

@@ -14,10 +14,12 @@ from predictor.detectors import DETECTORS
 from predictor.imaging.alignment import align
 from predictor.imaging.compositing import paste_back
 from predictor.imaging.masks import soft_ellipse
+from predictor.resources import Resources
 from predictor.restorers.sharpen import Sharpen
 from predictor.runtime.providers import session_opener
 from predictor.swappers.blend import Blend
 from predictor.upsamplers.lanczos import Lanczos
+from predictor.weights.store import Store
 from tests.unit.swappers.swaps import Faces, swapped
 
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ _MEAN_TOLERANCE, _PIXEL_TOLERANCE, _PIXELS_OVER = 0.75, 12, 0.001
 
 @pytest.fixture(scope="module")
 def faces(astronaut: Image, grace_hopper: Image) -> Faces:
-    detector = DETECTORS["centerface"](session_opener())
+    detector = DETECTORS["centerface"](Resources(session_opener(), Store(())))
     pictures = {"astronaut": astronaut, "grace_hopper": grace_hopper}
     return {name: (picture, detector.detect(picture)[0]) for name, picture in pictures.items()}
 

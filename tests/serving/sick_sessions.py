@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 
 from predictor import loader
 from predictor.runtime.providers import session_opener
-from predictor.runtime.session import Node, Session, Tensor
+from predictor.runtime.session import Network, Node, Session, Tensor
 from predictor.serving.server import serve
 from predictor.settings import read_settings
 
@@ -40,8 +39,8 @@ class SickSession:
 def main(kind: str) -> int:
     opener = session_opener()
 
-    def open_session(model: Path | bytes) -> SickSession:
-        return SickSession(opener(model), KINDS[kind])
+    def open_session(network: Network) -> SickSession:
+        return SickSession(opener(network), KINDS[kind])
 
     return serve(read_settings(), lambda settings: loader.load(settings, open_session))
 

@@ -3,36 +3,43 @@ from __future__ import annotations
 import pytest
 
 from predictor.detectors import DETECTORS
+from predictor.embedders import EMBEDDERS
 from predictor.engines import RECIPES, Recipe, build, recipe_of
 from predictor.errors import StartupError, TooManyFaces, UnsupportedOption
 from predictor.job import Job
 from predictor.options import EnhanceOptions, RestoreOptions, SwapOptions
+from predictor.resources import Resources
 from predictor.restorers import RESTORERS
-from predictor.runtime.session import OpenSession, Session
+from predictor.runtime.session import Session
 from predictor.settings import Settings
 from predictor.swappers import SWAPPERS
 from predictor.upsamplers import UPSAMPLERS
-from tests.unit.fakes import FakeDetector, FakeRestorer, FakeSwapper, FakeUpsampler, face_at, plain
+from predictor.weights.store import Store
+from tests.unit.fakes import FakeDetector, FakeEmbedder, FakeRestorer, FakeSwapper, FakeUpsampler, face_at, plain
 
 
 def no_session(_model: object) -> Session:
     raise AssertionError("no network was to be opened")
 
 
+RESOURCES = Resources(no_session, Store(()))
+
+
 @pytest.fixture
-def opened(monkeypatch: pytest.MonkeyPatch) -> list[OpenSession]:
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[Resources]:
     """Registers a fake of every kind; what each was built with is listed."""
-    seen: list[OpenSession] = []
+    seen: list[Resources] = []
 
     def building(stage: object) -> object:
-        def built(open_session: OpenSession) -> object:
-            seen.append(open_session)
+        def built(resources: Resources) -> object:
+            seen.append(resources)
             return stage
 
         return built
 
     faces = [face_at(0, 0), face_at(100, 0)]
     monkeypatch.setitem(DETECTORS, "fake", building(FakeDetector(faces)))
+    monkeypatch.setitem(EMBEDDERS, "fake", building(FakeEmbedder()))
     monkeypatch.setitem(SWAPPERS, "fake", building(FakeSwapper()))
     monkeypatch.setitem(RESTORERS, "fake", building(FakeRestorer()))
     monkeypatch.setitem(UPSAMPLERS, "fake", building(FakeUpsampler()))
@@ -40,15 +47,15 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[OpenSession]:
 
 
 def test_the_embedded_recipe_needs_nothing_but_the_package() -> None:
-    assert RECIPES["embedded"] == Recipe("centerface", "blend", "sharpen", "lanczos")
+    assert RECIPES["embedded"] == Recipe("centerface", None, "blend", "sharpen", "lanczos")
     assert recipe_of(Settings()) == RECIPES["embedded"]
 
 
 def test_single_steps_of_a_recipe_are_replaced() -> None:
-    recipe = recipe_of(Settings(detector="d", swapper="s", restorer="r", upsampler="u"))
+    recipe = recipe_of(Settings(detector="d", embedder="e", swapper="s", restorer="r", upsampler="u"))
 
-    assert recipe == Recipe("d", "s", "r", "u")
-    assert recipe_of(Settings(restorer="r")) == Recipe("centerface", "blend", "r", "lanczos")
+    assert recipe == Recipe("d", "e", "s", "r", "u")
+    assert recipe_of(Settings(restorer="r")) == Recipe("centerface", None, "blend", "r", "lanczos")
 
 
 def test_an_unknown_recipe_is_told_with_those_there_are() -> None:
@@ -56,24 +63,31 @@ def test_an_unknown_recipe_is_told_with_those_there_are() -> None:
         recipe_of(Settings(recipe="embeded"))
 
 
-@pytest.mark.parametrize("step", ["detector", "swapper", "restorer", "upsampler"])
-def test_an_unknown_step_is_named_by_its_setting(step: str, opened: list[OpenSession]) -> None:
-    names = {"detector": "fake", "swapper": "fake", "restorer": "fake", "upsampler": "fake", step: "nobody"}
+@pytest.mark.parametrize("step", ["detector", "embedder", "swapper", "restorer", "upsampler"])
+def test_an_unknown_step_is_named_by_its_setting(step: str, opened: list[Resources]) -> None:
+    names = {
+        "detector": "fake",
+        "embedder": "fake",
+        "swapper": "fake",
+        "restorer": "fake",
+        "upsampler": "fake",
+        step: "nobody",
+    }
 
     with pytest.raises(StartupError, match=rf"^PREDICTOR_{step.upper()}: there is no 'nobody'; available: .*fake"):
-        build(Recipe(**names), no_session, 100)
-    assert len(opened) < 4
+        build(Recipe(**names), RESOURCES, 100)
+    assert len(opened) < 5
 
 
-def test_every_stage_is_built_with_the_same_opener(opened: list[OpenSession]) -> None:
-    pipeline = build(Recipe("fake", "fake", "fake", "fake"), no_session, 100)
+def test_every_stage_is_built_with_the_same_opener(opened: list[Resources]) -> None:
+    pipeline = build(Recipe("fake", "fake", "fake", "fake", "fake"), RESOURCES, 100)
 
-    assert opened == [no_session] * 4
+    assert opened == [RESOURCES] * 5
     pipeline.check(SwapOptions(restore=RestoreOptions("fake"), upscale=2))
 
 
-def test_a_recipe_without_restorer_or_upsampler_says_so(opened: list[OpenSession]) -> None:
-    pipeline = build(Recipe("fake", "fake", None, None), no_session, 100)
+def test_a_recipe_without_restorer_or_upsampler_says_so(opened: list[Resources]) -> None:
+    pipeline = build(Recipe("fake", None, "fake", None, None), RESOURCES, 100)
 
     assert len(opened) == 2
     for options in (EnhanceOptions(RestoreOptions(), 1), EnhanceOptions(None, 2)):
@@ -83,7 +97,7 @@ def test_a_recipe_without_restorer_or_upsampler_says_so(opened: list[OpenSession
 
 @pytest.mark.usefixtures("opened")
 def test_the_limit_of_faces_reaches_the_pipeline() -> None:
-    pipeline = build(Recipe("fake", "fake", None, None), no_session, 1)
+    pipeline = build(Recipe("fake", None, "fake", None, None), RESOURCES, 1)
 
     with pytest.raises(TooManyFaces):
         pipeline.find_faces(plain((1, 2, 3)), "a", Job())

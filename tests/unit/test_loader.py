@@ -13,8 +13,9 @@ from predictor.detectors import DETECTORS
 from predictor.errors import StageFailed, StartupError
 from predictor.faces import Face, Image
 from predictor.loader import load
+from predictor.resources import Resources
 from predictor.restorers import RESTORERS
-from predictor.runtime.session import OpenSession, Session
+from predictor.runtime.session import Session
 from predictor.settings import Settings
 from predictor.swappers import SWAPPERS
 from predictor.upsamplers import UPSAMPLERS
@@ -34,7 +35,7 @@ class BrokenDetector(FakeDetector):
 def settings(monkeypatch: pytest.MonkeyPatch) -> Settings:
     """Settings of a recipe of fakes that pass the warm-up."""
 
-    def building(stage: object) -> Callable[[OpenSession], object]:
+    def building(stage: object) -> Callable[[Resources], object]:
         return lambda _: stage
 
     monkeypatch.setitem(DETECTORS, "fake", building(FakeDetector([face_at(0, 0)])))

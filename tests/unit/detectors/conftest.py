@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from predictor.detectors.centerface import CenterFace, centerface_graph
+from predictor.detectors.centerface import CenterFace, centerface_network
 from predictor.runtime.providers import session_opener
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def session() -> Session:
     """CenterFace's network."""
-    return session_opener()(centerface_graph())
+    return session_opener()(centerface_network())
 
 
 @pytest.fixture(scope="session")

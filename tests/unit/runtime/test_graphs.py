@@ -11,6 +11,7 @@ import pytest
 from predictor.errors import StageFailed, StartupError
 from predictor.runtime.graphs import free_batch_and_size
 from predictor.runtime.onnx import open_onnx
+from predictor.runtime.session import Network
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,9 +20,9 @@ if TYPE_CHECKING:
 def test_a_freed_graph_takes_any_number_and_size(network: Path) -> None:
     picture = np.arange(2 * 3 * 8 * 6, dtype=np.float32).reshape(2, 3, 8, 6)
     with pytest.raises(StageFailed):
-        open_onnx(network, ["CPUExecutionProvider"], threads=1).run(None, {"picture": picture})
+        open_onnx(Network("sums", network, {}), ["CPUExecutionProvider"], threads=1).run(None, {"picture": picture})
 
-    freed = open_onnx(free_batch_and_size(network), ["CPUExecutionProvider"], threads=1)
+    freed = open_onnx(Network("sums", free_batch_and_size(network), {}), ["CPUExecutionProvider"], threads=1)
     (sums,) = freed.run(None, {"picture": picture})
 
     assert np.array_equal(sums, picture.reshape(2, 3, 4, 2, 3, 2).sum(axis=(1, 3, 5))[:, None])

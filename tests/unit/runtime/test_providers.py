@@ -10,6 +10,7 @@ import pytest
 
 from predictor.errors import StartupError
 from predictor.runtime.providers import available_threads, cpu_quota, session_opener
+from predictor.runtime.session import Network
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -104,13 +105,13 @@ def test_threads_are_what_the_cgroup_pays_for(
 
 @pytest.mark.parametrize("provider", ["auto", "cpu"])
 def test_the_processor_is_always_there(network: Path, provider: str) -> None:
-    session = session_opener(provider)(network)
+    session = session_opener(provider)(Network("sums", network, {}))
 
     assert session.run(None, {"picture": np.ones((10, 3, 32, 32), np.float32)})[0].shape == (10, 1, 16, 16)
 
 
 def test_a_session_has_the_threads_that_were_asked_for_or_else_all_there_are(network: Path) -> None:
-    asked, unasked = session_opener(threads=3)(network), session_opener()(network)
+    asked, unasked = (session_opener(threads=n)(Network("sums", network, {})) for n in (3, None))
 
     assert asked._session.get_session_options().intra_op_num_threads == 3  # type: ignore[attr-defined]
     assert unasked._session.get_session_options().intra_op_num_threads == available_threads()  # type: ignore[attr-defined]

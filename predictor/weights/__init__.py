@@ -1,0 +1,1 @@
+"""Which files we run, and under which licence."""
