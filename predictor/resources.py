@@ -14,8 +14,11 @@ if TYPE_CHECKING:
 class Weights(Protocol):
     """The files this deployment may run."""
 
-    def find(self, name: str) -> Path:
-        """Return the file that the manifest lists under a name, its sha256 checked.
+    def find(self, *names: str) -> Path:
+        """Return the first of these files that is there, its sha256 checked and its licence accepted.
+
+        Args:
+            names: As the manifest lists them, the preferred one first.
 
         Raises:
             WeightsMissing, WeightsDamaged, LicenceNotAccepted: One sentence each, with what the operator can do.

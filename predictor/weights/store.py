@@ -20,16 +20,17 @@ class Store:
 
     folders: Sequence[Path]
 
-    def find(self, name: str) -> Path:
-        """Return a file.
+    def find(self, *names: str) -> Path:
+        """Return the first of these files that is there.
 
         Raises:
-            WeightsMissing: It is in none of the folders.
+            WeightsMissing: None is in any of the folders.
         """
-        for folder in self.folders:
-            if (folder / name).is_file():
-                return folder / name
-        raise WeightsMissing(f"{name} is missing; python -m predictor weights pull {name}")
+        for name in names:
+            for folder in self.folders:
+                if (folder / name).is_file():
+                    return folder / name
+        raise WeightsMissing(f"{' or '.join(names)} is missing; python -m predictor weights pull {names[0]}")
 
 
 def store_of(settings: Settings) -> Store:
