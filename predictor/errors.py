@@ -16,6 +16,7 @@
     ├── StageFailed                 ours: a stage gave an answer that cannot be right
     └── StartupError                the server cannot start; one sentence, exit 3
         ├── WeightsMissing, WeightsDamaged, LicenceNotAccepted
+        ├── PackagesMissing, ConversionFailed
         └── ProviderUnavailable
 
 Each error carries a code for programs, a sentence for a person and its facts as `details`. Statuses are
@@ -302,6 +303,14 @@ class WeightsDamaged(StartupError):
 
 class LicenceNotAccepted(StartupError):
     """The operator has not accepted the licence of a file of weights."""
+
+
+class PackagesMissing(StartupError):
+    """An extra is not installed that this word or recipe needs."""
+
+
+class ConversionFailed(StartupError):
+    """A file of weights cannot be made into a network that computes what torch computes."""
 
 
 class ProviderUnavailable(StartupError):
