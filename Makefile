@@ -15,8 +15,9 @@ STAMP := $(VENV)/.set-up
 
 # Locks come from the ordinary index, whatever this machine has configured beside it.
 ORDINARY := env -u PIP_EXTRA_INDEX_URL -u PIP_FIND_LINKS -u UV_INDEX -u UV_EXTRA_INDEX_URL -u UV_FIND_LINKS PIP_CONFIG_FILE=/dev/null
-RESOLVE := $(ORDINARY) $(BIN)/uv --no-config --quiet pip compile pyproject.toml --extra cpu --universal --python-version 3.11 \
+RESOLVE := $(ORDINARY) $(BIN)/uv --no-config --quiet pip compile pyproject.toml --universal --python-version 3.11 \
 	--upgrade --generate-hashes --no-header
+FLAVOURS := cpu openvino cuda
 
 .PHONY: help demo serve test check lock setup
 
@@ -41,11 +42,15 @@ check: $(STAMP)  ## all gates: format, lint, types, imports, locks, tests with c
 	$(BIN)/python -m pytest --cov --cov-report=term
 
 lock: $(STAMP)  ## resolve the lock files anew, and prove each by installing it
-	$(RESOLVE) --group dev --overrides requirements/overrides-dev.txt --output-file requirements/dev.txt >/dev/null
-	$(RESOLVE) --overrides requirements/overrides-cpu.txt --constraints requirements/dev.txt \
-		--output-file requirements/cpu.txt >/dev/null
-	@$(MAKE) prove-cpu prove-dev
+	$(RESOLVE) --extra cpu --group dev --overrides requirements/overrides-dev.txt --output-file requirements/dev.txt >/dev/null
+	@$(MAKE) $(addprefix lock-,$(FLAVOURS))
+	@$(MAKE) $(addprefix prove-,$(FLAVOURS) dev)
 	@! git diff --quiet -- requirements/dev.txt || touch $(STAMP)  # nothing new to set up
+
+lock-%:
+	$(RESOLVE) --extra $* --overrides requirements/overrides-serving.txt \
+		$(if $(wildcard requirements/overrides-$*.txt),--overrides requirements/overrides-$*.txt) --constraints requirements/dev.txt \
+		--output-file requirements/$*.txt >/dev/null
 
 # A release can be up for one platform only, so a lock counts once it was installed here, and once each of its
 # files was found for 3.12.

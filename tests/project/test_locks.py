@@ -20,7 +20,8 @@ from predictor.client.server_process import free_ports, serving
 if TYPE_CHECKING:
     from pathlib import Path
 
-FLAVOURS = ("cpu", "dev")
+SERVING = ("cpu", "openvino", "cuda")
+FLAVOURS = (*SERVING, "dev")
 
 
 def _locked(root: Path, flavour: str, python: str) -> dict[str, list[Requirement]]:
@@ -58,7 +59,8 @@ def _group(project: dict[str, Any], name: str) -> list[str]:
 
 def _direct(root: Path, flavour: str) -> list[Requirement]:
     project = _project(root)
-    asked = project["project"]["dependencies"] + project["project"]["optional-dependencies"]["cpu"]
+    extra = "cpu" if flavour == "dev" else flavour
+    asked = project["project"]["dependencies"] + project["project"]["optional-dependencies"][extra]
     return [Requirement(each) for each in asked + (_group(project, "dev") if flavour == "dev" else [])]
 
 
@@ -88,7 +90,9 @@ def test_every_locked_package_has_hashes_and_no_address_of_an_index(root: Path, 
 
 @pytest.mark.parametrize("flavour", FLAVOURS)
 def test_what_the_overrides_leave_out_is_out(root: Path, flavour: str) -> None:
-    overrides = (root / "requirements" / f"overrides-{flavour}.txt").read_text()
+    folder = root / "requirements"
+    files = [folder / f"overrides-{name}.txt" for name in (flavour, "serving") if name == flavour or flavour != "dev"]
+    overrides = "\n".join(file.read_text() for file in files if file.exists())
 
     left_out = {Requirement(line).name for line in overrides.splitlines() if line and not line.startswith("#")}
 
@@ -97,10 +101,18 @@ def test_what_the_overrides_leave_out_is_out(root: Path, flavour: str) -> None:
     assert "torch" not in _locked(root, flavour, "3.11")
 
 
-def test_tests_run_with_the_versions_that_serve(root: Path) -> None:
-    cpu, dev = _locked(root, "cpu", "3.11"), _locked(root, "dev", "3.11")
+@pytest.mark.parametrize("flavour", SERVING)
+def test_one_build_of_onnx_runtime_serves(root: Path, flavour: str) -> None:
+    builds = {name for name in _locked(root, flavour, "3.11") if name.startswith("onnxruntime")}
 
-    assert {name: _version(each[0]) for name, each in cpu.items()}.items() <= {
+    assert builds == {"onnxruntime-gpu" if flavour == "cuda" else "onnxruntime"}
+
+
+@pytest.mark.parametrize("flavour", ["cpu", "openvino"])
+def test_tests_run_with_the_versions_that_serve(root: Path, flavour: str) -> None:
+    serving, dev = _locked(root, flavour, "3.11"), _locked(root, "dev", "3.11")
+
+    assert {name: _version(each[0]) for name, each in serving.items()}.items() <= {
         name: _version(each[0]) for name, each in dev.items()
     }.items()
 
