@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from predictor.faces import Face
     from predictor.imaging.codec import Picture
-    from predictor.pipeline import Pipeline
+    from predictor.pipelines import AnyPipeline
 
 _log = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ class Destinations:
         return self._loaded[name]
 
 
-def load_destinations(folder: Path | None, limit_bytes: int, max_pixels: int, pipeline: Pipeline) -> Destinations:
+def load_destinations(folder: Path | None, limit_bytes: int, max_pixels: int, pipeline: AnyPipeline) -> Destinations:
     """Read and analyse every picture of a folder, in name order; a bad file is named in the log and never fatal.
 
     Args:

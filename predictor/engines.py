@@ -33,9 +33,11 @@ class Recipe:
     upsampler: str | None
 
 
+_TRAINED = Recipe("scrfd", "arcface", "inswapper", "gfpgan_1.4", "real_esrgan")
 RECIPES = {
     "embedded": Recipe("centerface", None, "blend", "sharpen", "lanczos"),
-    "onnx": Recipe("scrfd", "arcface", "inswapper", "gfpgan_1.4", "real_esrgan"),
+    "onnx": _TRAINED,
+    "reference": _TRAINED,  # the same models, run by the peers' own packages: `predictor.reference` builds it
 }
 
 

@@ -17,6 +17,8 @@ from predictor.warmup import warm_up
 from predictor.weights.store import store_of
 
 if TYPE_CHECKING:
+    from predictor.engines import Recipe
+    from predictor.pipelines import AnyPipeline
     from predictor.runtime.session import OpenSession
     from predictor.settings import Settings
 
@@ -37,7 +39,7 @@ def load(settings: Settings, open_session: OpenSession | None = None) -> Service
     cv2.setNumThreads(1)
     recipe = recipe_of(settings)
     opener = open_session or session_opener(settings.provider, settings.threads)
-    pipeline = build(recipe, Resources(opener, store_of(settings)), settings.limit_faces)
+    pipeline = _built(recipe, Resources(opener, store_of(settings)), settings)
     try:
         warm_up(pipeline)
     except StageFailed as error:
@@ -47,3 +49,11 @@ def load(settings: Settings, open_session: OpenSession | None = None) -> Service
         settings.destinations_dir, settings.destinations_limit_bytes, settings.limit_pixels, pipeline
     )
     return Service(pipeline, destinations, settings)
+
+
+def _built(recipe: Recipe, resources: Resources, settings: Settings) -> AnyPipeline:
+    if settings.recipe == "reference":
+        from predictor.reference.recipe import build as build_reference  # noqa: PLC0415  # its packages are an extra
+
+        return build_reference(recipe, resources.weights, settings.limit_faces)
+    return build(recipe, resources, settings.limit_faces)

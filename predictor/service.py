@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from predictor.imaging.codec import OutputKind, Picture
     from predictor.job import Job
     from predictor.options import OutputOptions
-    from predictor.pipeline import Altered, Pipeline
+    from predictor.pipeline import Altered
+    from predictor.pipelines import AnyPipeline
     from predictor.requests import DetectRequest, EnhanceRequest, SwapRequest
     from predictor.settings import Settings
 
@@ -72,7 +73,7 @@ class Service:
         settings: The limits.
     """
 
-    def __init__(self, pipeline: Pipeline, destinations: Destinations, settings: Settings) -> None:
+    def __init__(self, pipeline: AnyPipeline, destinations: Destinations, settings: Settings) -> None:
         self._pipeline = pipeline
         self._destinations = destinations
         self._settings = settings

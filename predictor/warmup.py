@@ -14,7 +14,7 @@ from predictor.options import EnhanceOptions, Pair, RestoreOptions, SwapOptions
 from predictor.selection import Scene, Source
 
 if TYPE_CHECKING:
-    from predictor.pipeline import Pipeline
+    from predictor.pipelines import AnyPipeline
 
 _SIZE = 256
 _LANDMARKS = np.array([(100, 112), (156, 112), (128, 142), (106, 172), (150, 172)], np.float32)
@@ -23,7 +23,7 @@ _BOX = Box(72, 68, 184, 208)
 _INNER = (slice(100, 180), slice(98, 158))
 
 
-def warm_up(pipeline: Pipeline) -> None:
+def warm_up(pipeline: AnyPipeline) -> None:
     """Detect, swap, restore and upsample a drawn face.
 
     Raises:
