@@ -12,6 +12,11 @@ PYTHON ?= $(shell for python in $(CANDIDATES); do \
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.set-up
+# A second environment, with torch and the official packages beside all of the first; only a few words need it.
+TORCH_VENV := .venv-torch
+TORCH_BIN := $(TORCH_VENV)/bin
+TORCH_STAMP := $(TORCH_VENV)/.set-up
+TORCH := $(shell sed -nE 's/^ *"(torch==[0-9.]+)".*/\1/p' pyproject.toml)
 
 # Locks come from the ordinary index, whatever this machine has configured beside it.
 ORDINARY := env -u PIP_EXTRA_INDEX_URL -u PIP_FIND_LINKS -u UV_INDEX -u UV_EXTRA_INDEX_URL -u UV_FIND_LINKS PIP_CONFIG_FILE=/dev/null
@@ -19,7 +24,7 @@ RESOLVE := $(ORDINARY) $(BIN)/uv --no-config --quiet pip compile pyproject.toml 
 	--upgrade --generate-hashes --no-header
 FLAVOURS := cpu openvino cuda
 
-.PHONY: help demo serve test check lock setup
+.PHONY: help demo serve test check lock setup setup-torch
 
 help:  ## list the words
 	@echo "make WORD"
@@ -43,14 +48,16 @@ check: $(STAMP)  ## all gates: format, lint, types, imports, locks, tests with c
 
 lock: $(STAMP)  ## resolve the lock files anew, and prove each by installing it
 	$(RESOLVE) --extra cpu --group dev --overrides requirements/overrides-dev.txt --output-file requirements/dev.txt >/dev/null
-	@$(MAKE) $(addprefix lock-,$(FLAVOURS))
-	@$(MAKE) $(addprefix prove-,$(FLAVOURS) dev)
+	@$(MAKE) $(addprefix lock-,$(FLAVOURS) torch)
+	@$(MAKE) $(addprefix prove-,$(FLAVOURS) torch dev)
 	@! git diff --quiet -- requirements/dev.txt || touch $(STAMP)  # nothing new to set up
 
 lock-%:
-	$(RESOLVE) --extra $* --overrides requirements/overrides-serving.txt \
+	$(RESOLVE) --extra $* $(EXTRAS) --overrides requirements/overrides-serving.txt \
 		$(if $(wildcard requirements/overrides-$*.txt),--overrides requirements/overrides-$*.txt) --constraints requirements/dev.txt \
 		--output-file requirements/$*.txt >/dev/null
+
+lock-torch: EXTRAS := --extra cpu --group build-basicsr
 
 # A release can be up for one platform only, so a lock counts once it was installed here, and once each of its
 # files was found for 3.12.
@@ -65,7 +72,16 @@ prove-%:
 			--no-deps --require-hashes --only-binary :all: -r requirements/$*.txt && \
 		echo "requirements/$*.txt installs, and every file of it exists for Python 3.12 too"
 
+prove-torch:
+	@echo "proving requirements/torch.txt"
+	@fresh=$$(mktemp -d) && trap 'rm -rf "$$fresh"' EXIT && $(MAKE) setup-torch TORCH_VENV="$$fresh/venv" && \
+		$(ORDINARY) $(BIN)/uv --no-config --quiet pip install --dry-run --target "$$fresh/other" --python-version 3.12 \
+			--no-deps --require-hashes --only-binary :all: -r requirements/torch.txt && \
+		echo "requirements/torch.txt installs, and every file of it exists for Python 3.12 too"
+
 setup: $(STAMP)
+
+setup-torch: $(TORCH_STAMP)
 
 # pip's own words and progress bars are shown: this is the minute a newcomer waits. Files are compiled when they are
 # first imported (--no-compile): most never are, and it halves the minute.
@@ -80,4 +96,18 @@ $(STAMP): requirements/dev.txt pyproject.toml
 	@$(BIN)/python -m pip install --disable-pip-version-check --no-compile \
 		--no-deps --require-hashes -r requirements/dev.txt
 	@$(BIN)/python -m pip install --disable-pip-version-check --no-deps --no-build-isolation --quiet -e .
+	@touch $@
+
+# basicsr cannot be built without torch, hence the order. Its build of torch is this machine's: a wheel that pip has been
+# told of (PIP_FIND_LINKS, PIP_EXTRA_INDEX_URL), else the registry's own, which brings CUDA.
+$(TORCH_STAMP): requirements/dev.txt requirements/torch.txt requirements/basicsr.txt pyproject.toml
+	@echo "setting up $(TORCH_VENV) (once; two minutes, longer where torch has to be fetched)"
+	@$(PYTHON) -m venv --clear $(TORCH_VENV)
+	@$(TORCH_BIN)/python -m pip install --disable-pip-version-check --no-compile $(TORCH)
+	@$(TORCH_BIN)/python -m pip install --disable-pip-version-check --no-compile \
+		--no-deps --require-hashes -r requirements/dev.txt -r requirements/torch.txt
+	@$(TORCH_BIN)/python -m pip install --disable-pip-version-check --no-compile \
+		--no-deps --require-hashes --no-build-isolation -r requirements/basicsr.txt
+	@$(TORCH_BIN)/python -m pip install --disable-pip-version-check --no-deps --no-build-isolation --quiet -e .
+	@$(TORCH_BIN)/python -c 'from predictor.weights.convert.official_packages import make_importable; make_importable()'
 	@touch $@
