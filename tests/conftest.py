@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 
 import hypothesis
@@ -21,6 +22,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--update-golden", action="store_true", help="write the golden pictures anew instead of comparing with them"
     )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    no_torch = pytest.mark.skip(reason="the extra torch is not installed: make setup-torch")
+    too_large = pytest.mark.skip(reason="takes minutes and gigabytes: asked for with -m full_size")
+    has_torch = importlib.util.find_spec("torch") is not None
+    asked = "full_size" in config.option.markexpr
+    for item in items:
+        if item.get_closest_marker("needs_torch") and not has_torch:
+            item.add_marker(no_torch)
+        if item.get_closest_marker("full_size") and not asked:
+            item.add_marker(too_large)
 
 
 @pytest.fixture(scope="session")
