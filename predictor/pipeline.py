@@ -233,7 +233,7 @@ class Pipeline:
             return image
         height, width = image.shape[:2]
         with job.stage("upsample"):
-            enlarged = _present(self._stages.upsampler).upsample(image, scale)
+            enlarged = _present(self._stages.upsampler).upsample(image, scale, job.check)
         require_picture("upsample", enlarged, (height * scale, width * scale, 3))
         return enlarged
 

@@ -12,10 +12,15 @@ import numpy as np
 from predictor.errors import StageFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from predictor.faces import Crop, Embedding, Face, Identity, Image, SwappedCrop
     from predictor.imaging.alignment import LandmarkTemplate
+    from predictor.runtime.session import Tensor
+
+
+def carry_on() -> None:
+    """Let long work go on: what a stage asks between its parts where nobody set a deadline."""
 
 
 class Detector(Protocol):
@@ -73,8 +78,26 @@ class Upsampler(Protocol):
     def scales(self) -> Sequence[int]:
         """The factors it can do, 1 left out."""
 
-    def upsample(self, image: Image, scale: int) -> Image:
-        """Return the picture, `scale` times as wide and as high."""
+    def upsample(self, image: Image, scale: int, check: Callable[[], None] = carry_on) -> Image:
+        """Return the picture, `scale` times as wide and as high.
+
+        Args:
+            image: RGB, shape (H, W, 3).
+            scale: One of `scales`.
+            check: Called between the parts of long work; what it raises, because nobody waits any more, ends the work.
+        """
+
+
+def require_answer(stage: str, answer: Tensor, given: Tensor) -> None:
+    """Raise StageFailed where a network's answer is not finite, or says nothing of what the network was given.
+
+    A flat answer to a flat picture is right; to any other it is what numbers out of range leave behind.
+    """
+    low, high = float(answer.min()), float(answer.max())  # both are not finite where one value is not
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise StageFailed(stage, "the network's answer is not finite")
+    if low == high and given.min() != given.max():
+        raise StageFailed(stage, "the network's answer is constant")
 
 
 def require_picture(stage: str, image: Image, shape: tuple[int, ...]) -> None:

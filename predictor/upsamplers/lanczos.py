@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from predictor.stages import carry_on
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from predictor.faces import Image
 
@@ -19,7 +21,7 @@ class Lanczos:
     scales: Sequence[int] = (2, 4)
     trained = False
 
-    def upsample(self, image: Image, scale: int) -> Image:
+    def upsample(self, image: Image, scale: int, check: Callable[[], None] = carry_on) -> Image:  # noqa: ARG002
         """Return the picture, `scale` times as wide and as high, pixel centres kept: p' = (p + 0.5) * scale - 0.5.
 
         The filter swings beyond an edge's two sides; each pixel is held between the darkest and brightest of the

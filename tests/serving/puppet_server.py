@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Client
 from pathlib import Path
@@ -18,6 +18,7 @@ from predictor.pipeline import Pipeline, Stages
 from predictor.service import Service
 from predictor.serving.server import serve
 from predictor.settings import Settings, read_settings
+from predictor.stages import carry_on
 from tests.unit.fakes import FakeRestorer, FakeSwapper, FakeUpsampler, degenerate_face, face_at
 
 DEGENERATE = (255, 0, 255)
@@ -67,9 +68,9 @@ class PuppetRestorer(FakeRestorer):
 class PuppetUpsampler(FakeUpsampler):
     strings: Strings
 
-    def upsample(self, image: Image, scale: int) -> Image:
+    def upsample(self, image: Image, scale: int, check: Callable[[], None] = carry_on) -> Image:
         self.strings.pull("upsample")
-        return super().upsample(image, scale)
+        return super().upsample(image, scale, check)
 
 
 def build(settings: Settings, strings: Strings) -> Service:

@@ -497,6 +497,19 @@ def test_work_is_dropped_between_stages_once_nobody_waits() -> None:
     assert (len(fakes.swapper.calls), fakes.restorer.seen, fakes.upsampler.seen) == (1, [], [])
 
 
+def test_an_enlargement_is_dropped_between_its_parts_once_nobody_waits() -> None:
+    job = Job()
+
+    def abandoning(image: Image, scale: int) -> Image:
+        job.abandon()
+        return image.repeat(scale, axis=0).repeat(scale, axis=1)
+
+    pipeline = Fakes(upsampler=FakeUpsampler(enlarge=abandoning)).pipeline()
+
+    with pytest.raises(DeadlineExceeded):
+        pipeline.enhance(party([LEFT]), EnhanceOptions(None, 2), job)
+
+
 def test_nothing_is_detected_for_nobody() -> None:
     fakes, job = Fakes(), Job()
     job.abandon()
