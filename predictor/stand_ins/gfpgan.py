@@ -36,6 +36,8 @@ class Size:
 
     style: int
     narrow: float
+    contrast: float
+    """Of the weights that colour the picture: such that it lies between -1 and 1."""
 
     def decoder(self, side: int) -> int:
         """Return the decoder's channels where pictures are so wide."""
@@ -46,7 +48,8 @@ class Size:
         return self.decoder(side) // 2
 
 
-FULL, TINY = Size(style=512, narrow=1.0), Size(style=32, narrow=1 / 32)
+FULL = Size(style=512, narrow=1.0, contrast=0.02)
+TINY = Size(style=32, narrow=1 / 32, contrast=0.15)
 
 
 def gfpgan_state(size: Size, seed: int = 6) -> State:
@@ -136,7 +139,7 @@ class _States:
         self._put(f"{name}.bias", (1, outputs, 1, 1), 0.01)
 
     def _to_rgb(self, name: str, inputs: int) -> None:
-        self._modulated(name, (3, inputs, 1), gain=0.15)
+        self._modulated(name, (3, inputs, 1), gain=self._size.contrast)
         self._put(f"{name}.bias", (1, 3, 1, 1), 0.01)
 
 

@@ -52,7 +52,7 @@ def rrdb_state(size: Size, seed: int = 5) -> State:
                 conv(f"body.{block}.rdb{dense}.conv{index + 1}", size.features + index * size.growth, outputs, 0.5)
     for name in ("conv_body", "conv_up1", "conv_up2", "conv_hr"):
         conv(name, size.features, size.features)
-    conv("conv_last", size.features, 3, 0.1)
+    conv("conv_last", size.features, 3, 0.2 / size.features)  # a few levels of texture, not noise
     _carry_the_picture(state, size.fold**2)
     return state
 

@@ -1,4 +1,4 @@
-"""What every registered stage is built from: real sessions, and the weights that come with packages."""
+"""What every registered stage is built from: real sessions on stand-ins, the real architectures in miniature."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ import pytest
 
 from predictor.resources import Resources
 from predictor.runtime.providers import session_opener
+from predictor.stand_ins import write
 from predictor.weights.store import Store
 
 
 @pytest.fixture(scope="session")
-def resources() -> Resources:
-    return Resources(session_opener(), Store(()))
+def resources(tmp_path_factory: pytest.TempPathFactory) -> Resources:
+    folder = tmp_path_factory.mktemp("weights")
+    write(folder, "tiny")
+    return Resources(session_opener(), Store([folder]))
