@@ -9,8 +9,7 @@ What their users get differs from our own pipeline, and stays as it is:
 * restoring and upsampling in one request is GFPGANer's work alone: faces are restored at 512 pixels and pasted into
   the enlarged picture;
 * `blend` below 1 is refused: GFPGANer's own weight changes nothing;
-* fp32 on one device, the packages' own threads: `PREDICTOR_PROVIDER`, `_PRECISION` and `_THREADS` are not read;
-* pixels far from any swapped or restored face may change by rounding.
+* fp32 on one device, the packages' own threads: `PREDICTOR_PROVIDER`, `_PRECISION` and `_THREADS` are not read.
 
 Two things are ours, so that answers mean the same: faces are ordered left to right, and pictures are RGB outside.
 """
