@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 import numpy.typing as npt
+
+from predictor.imaging.shades import slopes, warming
 
 if TYPE_CHECKING:
     from predictor.faces import Image, Mask
@@ -28,12 +30,14 @@ _BROAD, _FINE = 0.4, 0.22
 _LIGHT_BOUNDS = (0.35, 2.6)
 _TINT_BOUNDS = (0.6, 1.7)
 _EVENING_BOUNDS = (0.84, 1.19)
+_SHADED = 0.3
+"""How much a face's surface tells of its light where it is too dark to be taken for skin."""
 _DARKEST = 8.0
 """Level of brightness that a darker one is taken for where it divides: what is nearly black tells nothing of light."""
 _SHOULDER = 205.0
 """Level from which on brightness is rolled off towards white."""
 # A source's skin may have so many times the reference's contrast and colour before they are taken back, and so far.
-_LEAST_CONTRAST, _MOST_CONTRAST, _CONTRAST_TOLERANCE = 0.75, 1.25, 1.5
+_LEAST_CONTRAST, _MOST_CONTRAST, _CONTRAST_TOLERANCE = 0.75, 1.25, 2.0
 _LEAST_SATURATION, _COLOUR_TOLERANCE = 0.65, 1.15
 # A colour further from the tone than this many of the reference's own spreads, and levels, is a stain. Lips are not.
 _STAIN_SPREADS, _STAIN_LEVELS = 2.0, 14.0
@@ -52,7 +56,11 @@ class ColourMatch:
     saturation: Mask
     """How much of the colour that differs from the tone is kept, 0 to 1."""
 
-    def applied(self, image: Image) -> Pixels:
+    def times(self, factors: Colour) -> ColourMatch:
+        """Return the same match with each channel brighter or darker."""
+        return replace(self, gain=self.gain * factors, tone=self.tone * factors)
+
+    def applied(self, image: Image | Pixels) -> Pixels:
         """Return a square crop in the other's colours, 0 to 255."""
         size = image.shape[0]
         tone, saturation = enlarged(self.tone, size), enlarged(self.saturation, size)
@@ -91,17 +99,20 @@ def match_colours(image: Pixels, reference: Pixels, overlap: Overlap) -> ColourM
         overlap: Which of their pixels may be compared.
     """
     weights, unit = overlap.skin, overlap.unit
-    broad_from, fine_from = _tones(image, weights, unit)
-    broad_to, fine_to = _tones(reference, weights, unit)
+    light_and_shade = np.maximum(weights, _SHADED * overlap.face)
+    broad_from, fine_from = _tones(image, light_and_shade, unit)
+    broad_to, fine_to = _tones(reference, light_and_shade, unit)
     light = np.clip(luma(broad_to) / np.maximum(luma(broad_from), _DARKEST), *_LIGHT_BOUNDS)
     tint = np.clip(_hue(fine_to) / np.maximum(_hue(fine_from), 0.05), *_TINT_BOUNDS)
     gain = (light[..., None] * tint).astype(np.float32)
     tone = _hue(fine_to) * luma(broad_to)[..., None]
     size = image.shape[0]
-    lit, expected = image * enlarged(gain, size), enlarged(tone, size)
-    # Shadows have a colour too, which skin in the light does not tell: on the whole, both must come out alike.
-    evening = _evening(_mean(lit, overlap.face), _mean(reference, overlap.face))
-    gain, tone, lit, expected = gain * evening, tone * evening, lit * evening, expected * evening
+    gain, expected = enlarged(gain, size), enlarged(tone, size)
+    gain = gain * _warming(image, reference, image * gain, expected, overlap)
+    # What is left, in shadows most of all, that skin in the light does not tell: on the whole, both come out alike.
+    evening = _evening(_mean(image * gain, overlap.face), _mean(reference, overlap.face))
+    gain, tone, expected = gain * evening, tone * evening, expected * evening
+    lit = image * gain
     own, usual = Variation.of(lit, expected, weights), Variation.of(reference, expected, weights)
     saturation = _saturation(lit, expected, own, usual)
     saturation += (1.0 - saturation) * overlap.lips
@@ -158,6 +169,17 @@ def _evening(colour: Colour, wanted: Colour) -> Colour:
     brightness = float(_LUMA[0] @ (factors * colour)) / max(float(_LUMA[0] @ colour), 0.1)
     evening: Colour = (factors / brightness**0.25).astype(np.float32)
     return evening
+
+
+def _warming(image: Pixels, reference: Pixels, lit: Pixels, tone: Pixels, overlap: Overlap) -> Pixels:
+    """Return factors that give an image's shadows the warmth of the reference's; lips have none."""
+    own, wanted = (slopes(one, luma(one), overlap.skin) for one in (image, reference))
+    # Smoothed: pores and noise are no shadows.
+    brightness = cv2.GaussianBlur(luma(lit), (0, 0), 0.8)
+    ratio = np.maximum(brightness, 1.0) / np.maximum(luma(tone), 1.0)
+    factors = warming(ratio.astype(np.float32, copy=False), own, wanted)
+    kept: Pixels = factors + (1.0 - factors) * _thrice(overlap.lips)
+    return kept
 
 
 def _gathered(image: Pixels, weights: Mask) -> tuple[Pixels, Mask]:

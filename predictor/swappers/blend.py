@@ -18,6 +18,7 @@ from predictor.imaging.colour import Overlap, enlarged, match_colours, spread
 from predictor.imaging.masks import feathered
 from predictor.imaging.proportions import BROWS_AND_EYES, Part, lips
 from predictor.imaging.skin import SIZE, map_face
+from predictor.imaging.surroundings import towards_surroundings
 from predictor.imaging.warping import fit
 
 if TYPE_CHECKING:
@@ -76,17 +77,23 @@ def _blended(source_image: Image, source: FaceMap, crop: Crop) -> SwappedCrop:
     shown = laid.seen(face.astype(np.float32, copy=False), SIZE) * (laid.trust > 0)
     both = destination.inside & (_paintable(shown, laid, destination.head.scale) > _HALF)
     colours = _colours(source, destination, laid, destination.inside & (shown > _HALF))
-    painted = colours.applied(laid.seen(source_image, size))
     mask = _faded(both, destination, _FEATHER)
     eraser = _eraser(destination, laid, both)
     covered: Mask = mask + eraser * (1.0 - mask)
     # Erased, or not seen well in the source: there the destination's own bare skin is shown.
     share = (mask / np.maximum(covered, _TINY) * _trust(shown, laid, destination)).astype(np.float32, copy=False)
-    share = enlarged(share, size)
-    plate = enlarged(_plate(destination), size)
-    mixed = plate + (painted - plate) * cv2.merge([share, share, share])
+    plate = enlarged(_plate(destination), SIZE)
+    preview = _mixed(plate, colours.applied(laid.seen(source.image, SIZE)), share)
+    factors = towards_surroundings(destination, preview, covered, share)
+    painted = colours.times(factors).applied(laid.seen(source_image, size))
+    mixed = _mixed(enlarged(plate, size), painted, enlarged(share, size))
     image = cv2.convertScaleAbs(mixed).astype(np.uint8, copy=False)
     return SwappedCrop(image, _without_border(enlarged(covered, size)), laid.kind)
+
+
+def _mixed(plate: Pixels, painted: Pixels, share: Mask) -> Pixels:
+    mixed: Pixels = plate + (painted - plate) * cv2.merge([share, share, share])
+    return mixed
 
 
 def _trust(shown: Mask, laid: Fit, destination: FaceMap) -> Mask:

@@ -41,6 +41,47 @@ def test_skin_takes_on_the_mean_colour_of_the_reference(
     np.testing.assert_allclose(matched.mean(axis=(0, 1)), wanted.mean(axis=(0, 1)), atol=4.0)
 
 
+def test_shadows_become_as_warm_as_the_references(rng: np.random.Generator) -> None:
+    ripples = 1.0 + 0.3 * np.sin(np.arange(_SIZE, dtype=np.float32) / 2.5)
+    light = np.broadcast_to(ripples, (_SIZE, _SIZE))
+    plain = np.array([190, 145, 120], np.float32) * light[..., None]
+    warm = np.array([200, 150, 120], np.float32) * np.exp(np.log(light)[..., None] * (0.4, 1.2, 2.0))
+    source, wanted = (np.clip(one + rng.normal(0, 1, one.shape), 0, 255).astype(np.float32) for one in (plain, warm))
+
+    matched = match_colours(source, wanted, _overlap()).applied(source.astype(np.uint8))
+
+    def warmth(picture: Pixels) -> float:
+        shadow = picture[light < 0.8].mean(axis=0)
+        return float(shadow[0] / shadow[2])
+
+    assert warmth(source) < 1.7
+    assert warmth(wanted) > 2.0
+    assert warmth(matched) > 0.9 * warmth(wanted)
+
+
+def test_a_face_in_the_shade_lends_its_light_even_where_it_is_not_taken_for_skin(rng: np.random.Generator) -> None:
+    source, reference = _plain((190, 140, 120)), _plain((200, 150, 130))
+    reference[:, 64:] = (110, 75, 55)
+    skin = _everywhere()
+    skin[:, 64:] = 0.0
+    noise = rng.normal(0, 2, source.shape).astype(np.float32)
+
+    overlap = Overlap(_everywhere(), skin, 0 * skin, 27.0)
+    matched = match_colours(source + noise, reference + noise, overlap).applied(source.astype(np.uint8))
+
+    assert luma(matched)[:, 100:].mean() < 0.7 * luma(matched)[:, :30].mean()
+
+
+def test_a_match_times_factors_is_that_much_brighter(rng: np.random.Generator) -> None:
+    source = _shaded((120, 90, 70), rng)
+    match = match_colours(source, _shaded((110, 80, 65), rng), _overlap())
+
+    once = match.applied(source)
+    more = match.times(np.array([1.1, 1.0, 0.9], np.float32)).applied(source)
+
+    np.testing.assert_allclose((more / once).mean(axis=(0, 1)), (1.1, 1.0, 0.9), atol=0.03)
+
+
 def test_light_from_the_side_stays_the_references(rng: np.random.Generator) -> None:
     source = np.ascontiguousarray(_shaded((180, 130, 110), rng)[:, ::-1])
     reference = _shaded((190, 140, 120), rng)

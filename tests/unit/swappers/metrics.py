@@ -79,18 +79,20 @@ def edge_steepness(swap: Swap) -> float:
 
 
 def colour_cast(swap: Swap, face: Inside) -> float:
-    """Return how far the mean colour in the mask is from the face's skin around it, or from the skin it replaces.
+    """Return how far the mean colour in the mask is from that of the face's skin which stays visible around it.
 
-    The nearer of the two counts: of a face lit from the side, the skin around has another colour from the start.
+    The mean in the mask weighs each pixel of the result as the mask does, features and all. The skin around is all of
+    the face that the mask leaves or nearly leaves (below 0.3), in the light and in the shade, with the colours that it
+    had before, so that nothing of the new face can count as its own surroundings. What the mask covers of the old face
+    counts for nothing.
 
     Args:
         swap: The face.
-        face: Where the destination shows the face, drawn by eye.
+        face: Where the destination shows the face's skin, drawn by eye; no model of skin that the swapper has.
     """
     around = lab(swap.destination)[face & (swap.mask < 0.3)].mean(axis=0)  # outside, and faded
     new = (lab(swap.result) * swap.mask[..., None]).sum(axis=(0, 1)) / swap.mask.sum()
-    old = (lab(swap.destination) * swap.mask[..., None]).sum(axis=(0, 1)) / swap.mask.sum()
-    return float(min(np.linalg.norm(new - around), np.linalg.norm(new - old)))
+    return float(np.linalg.norm(new - around))
 
 
 def coverage(swap: Swap) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from predictor.faces import Crop, Identity, SwappedCrop
-from predictor.imaging.colour import ColourMatch
+from predictor.imaging.colour import Colour, ColourMatch
 from predictor.swappers import blend
 from predictor.swappers.blend import Blend
 from tests.unit.swappers.faces import FACES, UNTOUCHABLE, drawn
@@ -28,6 +28,10 @@ from tests.unit.swappers.swaps import PAIRS, SIX, Faces, swapped
 _IDS = [f"{source} onto {destination}" for source, destination in PAIRS]
 _LEAST_LIKER = 0.05
 """By how much the source must win: of a picture swapped onto itself, neither wins."""
+
+
+_STEEPEST = 1.3
+"""Stricter than the 1.5 that was asked for: a face of the right colour hardly shows an edge even when cut out."""
 
 
 class HardEdged(Blend):
@@ -65,12 +69,10 @@ def test_the_swapped_face_is_more_like_the_source_than_like_the_old_face(swap: S
 
 
 def test_no_edge_shows_where_the_mask_ends(swap: Swap) -> None:
-    assert edge_steepness(swap) <= 1.5
+    assert edge_steepness(swap) <= _STEEPEST
 
 
-def test_the_face_has_the_colour_of_the_skin_around_it_or_of_the_skin_it_replaces(
-    swap: Swap, pair: tuple[str, str]
-) -> None:
+def test_the_face_has_the_colour_of_the_skin_around_it(swap: Swap, pair: tuple[str, str]) -> None:
     assert colour_cast(swap, _face(pair[1], swap)) <= 6.0
 
 
@@ -118,8 +120,8 @@ def test_a_face_swapped_onto_itself_is_not_found_liker_to_the_source(faces: Face
 def test_without_blending_an_edge_shows(faces: Faces, swaps: dict[tuple[str, str], Swap]) -> None:
     hard = {pair: edge_steepness(swapped(HardEdged(), faces, *pair)) for pair in PAIRS}
 
-    assert sum(steepness > 1.5 for steepness in hard.values()) >= 10, hard
-    assert all(hard[pair] > edge_steepness(swap) for pair, swap in swaps.items())
+    assert all(steepness > _STEEPEST for steepness in hard.values()), hard
+    assert all(hard[pair] > 1.15 * edge_steepness(swap) for pair, swap in swaps.items())
 
 
 def test_without_colour_match_the_face_has_another_colour(faces: Faces, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,12 +131,30 @@ def test_without_colour_match_the_face_has_another_colour(faces: Faces, monkeypa
         return ColourMatch(np.ones((32, 32, 3), np.float32), np.full((32, 32, 3), 128, np.float32), ones, ones)
 
     monkeypatch.setattr(blend, "match_colours", unmatched)
-    swaps = {pair: swapped(Blend(), faces, *pair) for pair in PAIRS}
-    casts = {pair: colour_cast(swap, _face(pair[1], swap)) for pair, swap in swaps.items()}
+    monkeypatch.setattr(blend, "towards_surroundings", _as_it_is)
+    casts = _casts(faces)
 
-    assert casts[("astronaut", "grace_hopper")] > 12.0
-    assert casts[("grace_hopper", "astronaut")] > 12.0
-    assert sum(cast > 6.0 for cast in casts.values()) >= 4, casts
+    assert casts["astronaut", "grace_hopper"] > 12.0
+    assert casts["grace_hopper", "astronaut"] > 12.0
+    assert sum(cast > 6.0 for cast in casts.values()) >= 10, casts
+
+
+def test_matched_to_the_old_face_alone_some_faces_stand_out(faces: Faces, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blend, "towards_surroundings", _as_it_is)
+    casts = _casts(faces)
+
+    assert casts["astronaut", "six_5"] > 10.0
+    assert casts["grace_hopper", "astronaut"] > 6.0
+
+
+def _as_it_is(destination: object, new: object, covered: object, share: object) -> Colour:
+    del destination, new, covered, share
+    return np.ones(3, np.float32)
+
+
+def _casts(faces: Faces) -> dict[tuple[str, str], float]:
+    swaps = {pair: swapped(Blend(), faces, *pair) for pair in PAIRS}
+    return {pair: colour_cast(swap, _face(pair[1], swap)) for pair, swap in swaps.items()}
 
 
 def test_a_mask_without_a_hairline_is_found_on_the_hat(faces: Faces) -> None:
