@@ -15,7 +15,8 @@
     │   └── Overloaded, DeadlineExceeded, NotReady
     ├── StageFailed                 ours: a stage gave an answer that cannot be right
     └── StartupError                the server cannot start; one sentence, exit 3
-        ├── WeightsMissing, WeightsDamaged, LicenceNotAccepted
+        ├── WeightsMissing, WeightsDamaged, WeightsUnknown, LicenceNotAccepted
+        ├── PullFailed              `weights pull` could not get a file
         ├── PackagesMissing, ConversionFailed
         └── ProviderUnavailable
 
@@ -299,6 +300,14 @@ class WeightsMissing(StartupError):
 
 class WeightsDamaged(StartupError):
     """A file of weights is truncated, or its sha256 is not the manifest's."""
+
+
+class WeightsUnknown(StartupError):
+    """Nothing says which sha256 a file of weights should have, so nothing tells whether it is the right one."""
+
+
+class PullFailed(StartupError):
+    """A file of weights could be had from none of its addresses, or not be written."""
 
 
 class LicenceNotAccepted(StartupError):

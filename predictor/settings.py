@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from difflib import get_close_matches
 from pathlib import Path
@@ -105,6 +106,16 @@ def read_settings(**overrides: object) -> Settings:
         return Settings(**overrides)  # type: ignore[arg-type]  # pydantic checks what the command line gave
     except ValidationError as error:
         raise StartupError(_sentence(error)) from error
+
+
+def cache_folder() -> Path | None:
+    """Return where files that can be had again are kept, by the XDG convention; None where nobody has a home."""
+    for chosen in (os.environ.get("XDG_CACHE_HOME", ""), "~/.cache"):
+        # relative ones are to be ignored; ~ stays where a container's user has no home, pathlib would raise
+        folder = Path(os.path.expanduser(chosen))  # noqa: PTH111
+        if folder.is_absolute():
+            return folder / "faceswap-predictor"
+    return None
 
 
 def unknown_variables(environment: Iterable[str]) -> list[str]:
