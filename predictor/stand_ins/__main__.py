@@ -1,4 +1,4 @@
-"""`python -m predictor.stand_ins FOLDER`: write stand-ins, and print their paths."""
+"""`python -m predictor.stand_ins FOLDER`: write stand-ins and a manifest of them, and print the paths."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from predictor.stand_ins.files import FILES, Size, write
+from predictor.stand_ins.manifest import write_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--only", nargs="+", choices=sorted(FILES), metavar="NAME", help="these files and no others")
     chosen = parser.parse_args(arguments)
-    for path in write(chosen.folder, chosen.size, chosen.only):
+    for path in [*write(chosen.folder, chosen.size, chosen.only), write_manifest(chosen.folder)]:
         sys.stdout.write(f"{path}\n")
     return 0
 

@@ -6,7 +6,7 @@ Source of layers and names: basicsr's archs/rrdbnet_arch.py.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from predictor.stand_ins.net import Kernel, Net, State, Weights
 
@@ -21,6 +21,8 @@ class Size:
     features: int
     growth: int
     blocks: int
+    texture: float
+    """Of the weights that add texture to the picture: such that it is a few levels."""
     scale: int = 4
 
     @property
@@ -29,8 +31,9 @@ class Size:
         return 4 // self.scale
 
 
-FULL_X4, FULL_X2 = Size(features=64, growth=32, blocks=23), Size(features=64, growth=32, blocks=23, scale=2)
-TINY_X4, TINY_X2 = Size(features=8, growth=4, blocks=1), Size(features=8, growth=4, blocks=1, scale=2)
+FULL_X4 = Size(features=64, growth=32, blocks=23, texture=0.003)
+TINY_X4 = Size(features=8, growth=4, blocks=1, texture=0.3)
+FULL_X2, TINY_X2 = replace(FULL_X4, scale=2), replace(TINY_X4, scale=2)
 
 
 def rrdb_state(size: Size, seed: int = 5) -> State:
@@ -52,7 +55,7 @@ def rrdb_state(size: Size, seed: int = 5) -> State:
                 conv(f"body.{block}.rdb{dense}.conv{index + 1}", size.features + index * size.growth, outputs, 0.5)
     for name in ("conv_body", "conv_up1", "conv_up2", "conv_hr"):
         conv(name, size.features, size.features)
-    conv("conv_last", size.features, 3, 0.2 / size.features)  # a few levels of texture, not noise
+    conv("conv_last", size.features, 3, size.texture)
     _carry_the_picture(state, size.fold**2)
     return state
 
