@@ -45,9 +45,7 @@ class Gfpgan:
     def __init__(self, weights: Weights, name: str) -> None:
         path = weights.find(RESTORERS[name])
         package: Any = importlib.import_module("gfpgan")
-        with _own_networks(weights), warnings.catch_warnings():
-            # facexlib builds its detector in words that torchvision has since renamed
-            warnings.filterwarnings("ignore", category=UserWarning, module="torchvision")
+        with own_networks(weights):
             self.package = package.GFPGANer(str(path), upscale=1)
 
     def enhance(self, image: Image, upscale: int, upsampler: RealEsrgan | None) -> tuple[Image, list[Box]]:
@@ -75,7 +73,7 @@ class Gfpgan:
 
 
 @contextmanager
-def _own_networks(weights: Weights) -> Iterator[None]:
+def own_networks(weights: Weights) -> Iterator[None]:
     """While GFPGANer is built, hand it the files of its detector and its parser instead of downloading them.
 
     One that is not there is made from facexlib's class with random weights: the work is the same, and where nobody
@@ -83,7 +81,9 @@ def _own_networks(weights: Weights) -> Iterator[None]:
     """
     modules = [importlib.import_module(name) for name in ("facexlib.detection", "facexlib.parsing")]
     downloads = [module.__dict__["load_file_from_url"] for module in modules]
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        # facexlib builds its detector in words that torchvision has since renamed
+        warnings.filterwarnings("ignore", category=UserWarning, module="torchvision")
 
         def local(url: str, **_: object) -> str:
             name = Path(urlparse(url).path).name
