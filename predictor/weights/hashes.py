@@ -24,7 +24,7 @@ _SETTLED_NS = 2_000_000_000
 Stamp = tuple[int, int, int, int, int]
 
 
-def sha256_of(path: Path, advanced: Callable[[int], None] | None = None) -> str:
+def sha256_of(path: Path, advanced: Callable[[int], object] | None = None) -> str:
     """Return a file's sha256 as 64 hex digits.
 
     Args:
