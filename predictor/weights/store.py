@@ -86,9 +86,9 @@ class Store:
         except OSError as error:
             raise WeightsMissing(f"{path} cannot be read: {error.strerror}") from error
         if actual != expected:
-            known_from = "the manifest has" if file.sha256 else "was recorded when it was made"
+            source = "the manifest has" if file.sha256 else "its making recorded"
             raise WeightsDamaged(
-                f"{path} is damaged: its sha256 is {actual[:12]}…, {expected[:12]}… {known_from}; {_replace(file)}"
+                f"{path} is damaged: its sha256 is {actual[:12]}… where {source} {expected[:12]}…; {_replace(file)}"
             )
 
     def expected_sha256(self, file: WeightFile, path: Path) -> str:
@@ -168,9 +168,7 @@ def _described(folder: Path) -> str:
 def _of_wrong_size(file: WeightFile, path: Path, size: int) -> WeightsDamaged:
     with path.open("rb") as opened:
         is_pointer = opened.read(len(_LFS_POINTER)) == _LFS_POINTER
-    what = (
-        "a git-lfs pointer, not the file itself" if is_pointer else f"damaged: it has {size:,} bytes of {file.size:,}"
-    )
+    what = "a git-lfs pointer, not the file" if is_pointer else f"damaged: it has {size:,} bytes, not {file.size:,}"
     return WeightsDamaged(f"{path} is {what}; {_replace(file)}")
 
 
