@@ -203,8 +203,8 @@ class Pipeline:
         swapper = self._stages.swapper
         with job.stage("swap"):
             faces = [destination.faces[index] for index in wanted]
-            crops = [destination.aligned(face, _fitting(swapper.templates, face)) for face in faces]
-            swapped = swapper.swap(crops, list(wanted.values()))
+            crops = [destination.aligned(face, _fitting(swapper, face)) for face in faces]
+            swapped = swapper.swap(crops, list(wanted.values()), job.check)
         for crop, result in zip(crops, swapped, strict=True):
             require_picture("swap", result.image, crop.image.shape)
             if result.mask.shape != crop.image.shape[:2] or not np.isfinite(result.mask).all():
@@ -250,12 +250,12 @@ def _present(stage: _T | None) -> _T:
     return stage
 
 
-def _fitting(templates: Sequence[LandmarkTemplate], face: Face) -> LandmarkTemplate:
-    """Return the smallest template in which the face loses no pixels, else the largest."""
-    for template in templates:
+def _fitting(swapper: Swapper, face: Face) -> LandmarkTemplate:
+    """Return the smallest of a swapper's templates in which the face loses no more than it may, else the largest."""
+    for template in swapper.templates:
         try:
-            if scale_of(similarity(face.landmarks, template.points)) >= 1.0:
+            if scale_of(similarity(face.landmarks, template.points)) >= swapper.least_scale:
                 return template
         except DegenerateLandmarks:
             break
-    return templates[-1]
+    return swapper.templates[-1]

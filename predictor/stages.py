@@ -47,13 +47,26 @@ class Swapper(Protocol):
     """How the source's crop in an `Identity` is aligned."""
     trained: bool
     """Whether a trained network makes its pixels."""
+    needs_embedding: bool
+    """Whether an `Identity` must hold one, so that the recipe needs an embedder."""
+    least_scale: float
+    """How many pixels of the crop a pixel of the picture may become along a side before the next larger layout is
+    taken; 1 loses none."""
 
     @property
     def templates(self) -> Sequence[LandmarkTemplate]:
         """Layouts of destination crops it takes, smallest first; the pipeline picks by the size of the face."""
 
-    def swap(self, crops: Sequence[Crop], identities: Sequence[Identity]) -> list[SwappedCrop]:
-        """Return the crops, swapped, each with the identity at the same position."""
+    def swap(
+        self, crops: Sequence[Crop], identities: Sequence[Identity], check: Callable[[], None] = carry_on
+    ) -> list[SwappedCrop]:
+        """Return the crops, swapped, each with the identity at the same position.
+
+        Args:
+            crops: Each aligned to one of `templates`.
+            identities: As many.
+            check: Called between the parts of long work; what it raises, because nobody waits any more, ends the work.
+        """
 
 
 class Restorer(Protocol):

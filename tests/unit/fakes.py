@@ -65,13 +65,18 @@ class FakeSwapper:
     source_template: LandmarkTemplate = ARCFACE_112
     templates: Sequence[LandmarkTemplate] = (SMALL, LARGE)
     trained: bool = False
+    needs_embedding: bool = False
+    least_scale: float = 1.0
     paint: Callable[[Image, Identity], Image] = lambda crop, identity: np.full_like(
         crop, np.rint(identity.crop.image.mean(axis=(0, 1)))
     )
     mask: Callable[[int], Mask] = soft_square
     calls: list[tuple[list[Crop], list[Identity]]] = field(default_factory=list)
 
-    def swap(self, crops: Sequence[Crop], identities: Sequence[Identity]) -> list[SwappedCrop]:
+    def swap(
+        self, crops: Sequence[Crop], identities: Sequence[Identity], check: Callable[[], None] = carry_on
+    ) -> list[SwappedCrop]:
+        check()
         self.calls.append((list(crops), list(identities)))
         return [
             SwappedCrop(self.paint(crop.image, identity), self.mask(crop.image.shape[0]), "network")
