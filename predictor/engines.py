@@ -56,11 +56,14 @@ def build(recipe: Recipe, resources: Resources, max_faces: int) -> Pipeline:
     """Build every stage of a recipe.
 
     Raises:
-        StartupError: A step names a model that does not exist, or its model cannot be opened.
+        StartupError: A step names a model that does not exist, or its model cannot be opened; or the swapper needs an
+            embedder and the recipe has none.
     """
     detector = _named(DETECTORS, recipe.detector, "PREDICTOR_DETECTOR")(resources)
     embedder = recipe.embedder and _named(EMBEDDERS, recipe.embedder, "PREDICTOR_EMBEDDER")(resources)
     swapper = _named(SWAPPERS, recipe.swapper, "PREDICTOR_SWAPPER")(resources)
+    if swapper.needs_embedding and not embedder:
+        raise StartupError(f"{recipe.swapper} needs an embedder: set PREDICTOR_EMBEDDER={'|'.join(sorted(EMBEDDERS))}")
     restorer = recipe.restorer and _named(RESTORERS, recipe.restorer, "PREDICTOR_RESTORER")(resources)
     upsampler = recipe.upsampler and _named(UPSAMPLERS, recipe.upsampler, "PREDICTOR_UPSAMPLER")(resources)
     stages = Stages(detector, embedder or None, swapper, restorer or None, upsampler or None, recipe.restorer)

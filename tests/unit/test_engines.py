@@ -101,3 +101,15 @@ def test_the_limit_of_faces_reaches_the_pipeline() -> None:
 
     with pytest.raises(TooManyFaces):
         pipeline.find_faces(plain((1, 2, 3)), "a", Job())
+
+
+def test_a_swapper_that_needs_an_embedder_is_not_built_without_one(
+    monkeypatch: pytest.MonkeyPatch, opened: list[Resources]
+) -> None:
+    monkeypatch.setitem(SWAPPERS, "fake", lambda _: FakeSwapper(needs_embedding=True))
+
+    with pytest.raises(StartupError, match=r"^fake needs an embedder: set PREDICTOR_EMBEDDER=arcface"):
+        build(Recipe("fake", None, "fake", None, None), RESOURCES, 100)
+    build(Recipe("fake", "fake", "fake", None, None), RESOURCES, 100)
+
+    assert len(opened) == 3
