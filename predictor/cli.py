@@ -187,18 +187,11 @@ def _weights_list(options: argparse.Namespace) -> int:
 
 
 def _weights_pull(options: argparse.Namespace) -> int:
-    from predictor.weights.needs import to_pull
     from predictor.weights.progress import ProgressBar
     from predictor.weights.pull import Puller
 
     store, folder = _weights_to(options)
-    names = list(dict.fromkeys(options.names)) or to_pull(store, _models())
-    if not names:
-        raise StartupError(
-            f"the recipe {read_settings().recipe} needs no files of weights; "
-            "name files to pull, or set PREDICTOR_RECIPE=onnx"
-        )
-    failed = False
+    names, failed = list(dict.fromkeys(options.names)) or _needed(store), False
     with ProgressBar() as bar:
         puller = Puller(store, folder, bar, options.trust_first)
         for name in names:
@@ -254,10 +247,17 @@ def _weights_to(options: argparse.Namespace) -> tuple[Store, Path]:
     return replace(store, folders=list(dict.fromkeys([folder, *store.folders]))), folder
 
 
-def _models() -> list[str]:
+def _needed(store: Store) -> list[str]:
     from predictor.engines import recipe_of
+    from predictor.weights.needs import needs_of, to_pull
 
-    return [model for model in astuple(recipe_of(read_settings())) if model]
+    settings = read_settings()
+    names = to_pull(store, needs_of(store.manifest, settings.recipe, astuple(recipe_of(settings))))
+    if not names:
+        raise StartupError(
+            f"the recipe {settings.recipe} needs no files of weights; name files to pull, or set PREDICTOR_RECIPE=onnx"
+        )
+    return names
 
 
 def _load() -> Service:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import astuple
 from typing import TYPE_CHECKING
 
 import cv2
@@ -14,6 +15,7 @@ from predictor.resources import Resources
 from predictor.runtime.providers import session_opener
 from predictor.service import Service
 from predictor.warmup import warm_up
+from predictor.weights.needs import needs_of, require
 from predictor.weights.store import store_of
 
 if TYPE_CHECKING:
@@ -37,9 +39,10 @@ def load(settings: Settings, open_session: OpenSession | None = None) -> Service
     """
     # Workers are the parallelism; OpenCV's own threads would only fight them and ONNX Runtime's.
     cv2.setNumThreads(1)
-    recipe = recipe_of(settings)
+    recipe, store = recipe_of(settings), store_of(settings)
+    require(store, needs_of(store.manifest, settings.recipe, astuple(recipe)))
     opener = open_session or session_opener(settings.provider, settings.threads)
-    pipeline = _built(recipe, Resources(opener, store_of(settings)), settings)
+    pipeline = _built(recipe, Resources(opener, store), settings)
     try:
         warm_up(pipeline)
     except StageFailed as error:

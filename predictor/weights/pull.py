@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from predictor.weights.manifest import Archive, WeightFile
     from predictor.weights.store import Store
 
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,9 +35,7 @@ def test_only_the_named_member_is_written_and_only_to_the_target(tmp_path: Path,
 
 
 @pytest.mark.parametrize(("member", "content"), [("../escaped.onnx", b"evil"), ("link.onnx", b"/etc/passwd")])
-def test_paths_and_links_in_an_archive_lead_nowhere(
-    tmp_path: Path, archive: Path, member: str, content: bytes
-) -> None:
+def test_paths_and_links_in_an_archive_lead_nowhere(tmp_path: Path, archive: Path, member: str, content: bytes) -> None:
     unpack(archive, member, tmp_path / "target", None)
 
     assert (tmp_path / "target").read_bytes() == content
@@ -83,5 +81,5 @@ def broken(data: bytes, kind: str) -> bytes:
 def test_an_archive_that_is_broken_is_told(tmp_path: Path, archive: Path, kind: str) -> None:
     archive.write_bytes(broken(archive.read_bytes(), kind))
 
-    with pytest.raises(SourceFailed, match="^it is no whole zip: "):
+    with pytest.raises(SourceFailed, match=r"^it is no whole zip: "):
         unpack(archive, "net.onnx", tmp_path / "target", len(BYTES))

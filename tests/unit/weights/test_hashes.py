@@ -126,7 +126,8 @@ def test_a_broken_memory_is_no_memory(tmp_path: Path, memory: HashMemory, conten
     assert memory.sha256_of(path) == sha256(b"one")
 
 
-def test_where_nothing_can_be_written_nothing_is_remembered(tmp_path: Path, memory: HashMemory) -> None:
+@pytest.mark.usefixtures("memory")
+def test_where_nothing_can_be_written_nothing_is_remembered(tmp_path: Path) -> None:
     path = settled(tmp_path / "a", b"one")
     in_a_file = HashMemory(path / "cache")
 

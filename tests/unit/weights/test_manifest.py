@@ -141,7 +141,10 @@ ENTRY = 'architecture = "a"\ncode_licence = "mit"\nweights_licence = "mit"\ncomm
         ('[files."det_10g.onnx"]\nsha256 = "abc"\n', r'is wrong: files\."det_10g\.onnx"\.sha256: 64 hex digits'),
         ('[files."det_10g.onnx"]\nurl = "ftp://a/b"\n', r'is wrong: files\."det_10g\.onnx"\.url: an address that'),
         ('[files."det_10g.onnx"]\nsha265 = "a"\n', r'is wrong: files\."det_10g\.onnx"\.sha265: Extra inputs'),
-        ('[files."GFPGANv1.4.pth"]\nmember = "a"\n', r'is wrong: files\."GFPGANv1\.4\.pth": archive and member go together'),
+        (
+            '[files."GFPGANv1.4.pth"]\nmember = "a"\n',
+            r'is wrong: files\."GFPGANv1\.4\.pth": archive and member go together',
+        ),
         (f'[files."../a.onnx"]\n{ENTRY}', r'is wrong: files\."\.\./a\.onnx"\.name: a file.s name, not hidden'),
         (f'[files.".hidden"]\n{ENTRY}', r'is wrong: files\."\.hidden"\.name: a file.s name, not hidden'),
         (

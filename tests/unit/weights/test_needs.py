@@ -7,12 +7,13 @@ import pytest
 from predictor.errors import LicenceNotAccepted, WeightsMissing
 from predictor.weights.licences import Licences, licences_of
 from predictor.weights.manifest import read_manifest
-from predictor.weights.needs import require, to_pull
+from predictor.weights.needs import needs_of, require, to_pull
 from predictor.weights.store import Store
 from tests.unit.weights.shelf import store, weights
 
 OWN = read_manifest()
-ONNX = ("scrfd", "arcface", "inswapper", "gfpgan_1.4", "real_esrgan")
+MODELS = ("scrfd", "arcface", "inswapper", "gfpgan_1.4", "real_esrgan")
+ONNX, REFERENCE = needs_of(OWN, "onnx", MODELS), needs_of(OWN, "reference", MODELS)
 ACCEPTED = licences_of(OWN, ["insightface-non-commercial", "gfpgan"], "all")
 
 
@@ -26,21 +27,34 @@ def test_what_the_onnx_recipe_needs_can_be_downloaded_without_torch() -> None:
     ]
 
 
+def test_the_reference_needs_the_official_files_and_those_of_its_packages() -> None:
+    assert to_pull(Store((), OWN), REFERENCE) == [
+        "det_10g.onnx",
+        "w600k_r50.onnx",
+        "inswapper_128.onnx",
+        "GFPGANv1.4.pth",
+        "realesr-general-x4v3.pth",
+        "realesr-general-wdn-x4v3.pth",
+        "detection_Resnet50_Final.pth",
+        "parsing_parsenet.pth",
+    ]
+
+
 def test_models_without_weights_need_none() -> None:
-    assert to_pull(Store((), OWN), ["centerface", "blend", "sharpen", "lanczos"]) == []
-    require(Store((), OWN), ["centerface", "blend", "sharpen", "lanczos"])
+    assert needs_of(OWN, "embedded", ("centerface", None, "blend", "sharpen", "lanczos")) == []
+    require(Store((), OWN), [])
 
 
-def test_a_model_that_runs_on_a_made_file_alone_needs_what_it_is_made_from() -> None:
-    assert to_pull(Store((), OWN), ["gfpgan_1.3", "gfpgan_1.3"]) == ["GFPGANv1.3.pth"]
+def test_where_only_a_made_file_will_do_what_it_is_made_from_is_pulled() -> None:
+    assert to_pull(Store((), OWN), needs_of(OWN, "onnx", ["gfpgan_1.3", "gfpgan_1.3"])) == ["GFPGANv1.3.pth"]
 
 
 def test_an_alternative_that_is_there_is_enough(tmp_path: Path) -> None:
     (tmp_path / "gfpgan_1.4.onnx").touch()
-    files = Store([tmp_path], OWN, ACCEPTED)
+    files, needs = Store([tmp_path], OWN, ACCEPTED), needs_of(OWN, "onnx", ["gfpgan_1.4"])
 
-    assert to_pull(files, ["gfpgan_1.4"]) == ["gfpgan_1.4.onnx"]
-    require(files, ["gfpgan_1.4"])
+    assert to_pull(files, needs) == ["gfpgan_1.4.onnx"]
+    require(files, needs)
 
 
 def test_all_that_is_missing_is_told_at_once(tmp_path: Path) -> None:
@@ -50,14 +64,15 @@ def test_all_that_is_missing_is_told_at_once(tmp_path: Path) -> None:
         require(Store([tmp_path], OWN, ACCEPTED), ONNX)
 
     assert raised.value.sentence == (
-        f"there are no weights for scrfd, arcface, gfpgan_1.4, real_esrgan in {tmp_path}; get them with "
+        "weights are missing: det_10g.onnx, w600k_r50.onnx, GFPGANv1.4.onnx or gfpgan_1.4.onnx, "
+        f"realesr-general-x4v3.onnx or real_esrgan_x4v3.onnx; searched: {tmp_path}; get them with "
         "`python -m predictor weights pull det_10g.onnx w600k_r50.onnx GFPGANv1.4.onnx realesr-general-x4v3.onnx`"
     )
 
 
 def test_a_single_missing_file_is_told_as_the_search_for_it_tells(tmp_path: Path) -> None:
     with pytest.raises(WeightsMissing, match=rf"^inswapper_128\.onnx is in none of {tmp_path}; get it with `"):
-        require(Store([tmp_path], OWN, ACCEPTED), ["inswapper"])
+        require(Store([tmp_path], OWN, ACCEPTED), needs_of(OWN, "onnx", ["inswapper"]))
 
 
 def test_all_licences_that_are_not_accepted_are_told_at_once() -> None:
@@ -79,22 +94,24 @@ def test_all_that_the_permissive_profile_leaves_out_is_told_at_once() -> None:
         require(Store((), OWN, Licences(only_commercial=True)), ONNX)
 
     assert raised.value.sentence == (
-        "PREDICTOR_PROFILE=permissive leaves out det_10g.onnx (scrfd, insightface-non-commercial), "
-        "w600k_r50.onnx (arcface, insightface-non-commercial), inswapper_128.onnx "
-        "(inswapper, insightface-non-commercial), GFPGANv1.4.onnx (gfpgan_1.4, gfpgan): "
-        "commercial use is not, or may not be, allowed; choose other models for these steps, or set PREDICTOR_PROFILE=all"
+        "PREDICTOR_PROFILE=permissive leaves out det_10g.onnx (insightface-non-commercial), "
+        "w600k_r50.onnx (insightface-non-commercial), inswapper_128.onnx (insightface-non-commercial), "
+        "GFPGANv1.4.onnx (gfpgan): commercial use is not, or may not be, allowed; "
+        "choose other models for these steps, or set PREDICTOR_PROFILE=all"
     )
 
 
-def test_the_permissive_profile_can_enlarge() -> None:
-    files = Store((), OWN, Licences(only_commercial=True))
+def test_the_permissive_profile_can_enlarge(tmp_path: Path) -> None:
+    files = Store([tmp_path], OWN, Licences(only_commercial=True))
+    needs = needs_of(OWN, "embedded", ("centerface", None, "blend", "sharpen", "real_esrgan"))
+    (tmp_path / "realesr-general-x4v3.onnx").touch()
 
-    assert to_pull(files, ["centerface", "real_esrgan"]) == ["realesr-general-x4v3.onnx"]
+    require(files, needs)
 
 
-def test_a_model_that_may_use_one_of_its_files_is_not_refused_for_the_other(tmp_path: Path) -> None:
-    strict = weights("strict.onnx", b"1", used_by=("net",), weights_licence="strict")
-    free = weights("free.onnx", b"1", used_by=("net",))
+def test_a_need_that_one_file_meets_is_not_refused_for_another(tmp_path: Path) -> None:
+    strict = weights("strict.onnx", b"1", weights_licence="strict")
+    free = weights("free.onnx", b"1")
     (tmp_path / "free.onnx").write_bytes(b"1")
 
-    require(store(tmp_path, strict, free), ["net"])
+    require(store(tmp_path, strict, free), [[strict, free]])

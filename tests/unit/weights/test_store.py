@@ -230,7 +230,7 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_a_folder_that_may_not_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store_module.os, "access", lambda *_: False)
+    monkeypatch.setattr("os.access", lambda *_: False)
 
     with pytest.raises(WeightsMissing, match=rf"none of {tmp_path} \(may not be read\);"):
         store(tmp_path, NET).find("net.onnx")
