@@ -13,6 +13,7 @@ from predictor.runtime.session import Network, Session, Tensor
 from predictor.stand_ins import FILES, write
 
 _PICTURE = [1, 3, 512, 512]
+_RESTORED = [("input", ["n", *_PICTURE[1:]])], [("output", ["n", *_PICTURE[1:]])]
 _ENLARGED = [("input", ["n", 3, "h", "w"])], [("output", ["n", 3, "H", "W"])]
 _SCRFD_OUTPUTS = [
     (name, [f"n{name}", width])
@@ -27,19 +28,21 @@ _CONTRACTS = {
         [("output", [1, 3, 128, 128])],
     ),
     "GFPGANv1.4.onnx": ([("input", _PICTURE)], [("1288", _PICTURE)]),
-    "gfpgan_1.4.onnx": ([("input", ["n", *_PICTURE[1:]])], [("output", ["n", *_PICTURE[1:]])]),
+    **dict.fromkeys(("gfpgan_1.2.onnx", "gfpgan_1.3.onnx", "gfpgan_1.4.onnx"), _RESTORED),
+    "parsenet.onnx": ([("input", ["n", *_PICTURE[1:]])], [("output", ["n", 19, 512, 512])]),
     "realesr-general-x4v3.onnx": _ENLARGED,
     "real_esrgan_x4v3.onnx": _ENLARGED,
     "real_esrgan_x4plus.onnx": _ENLARGED,
     "real_esrgan_x2plus.onnx": _ENLARGED,
 }
 _FREE_SIDES = {"n": 1, "None": 2, "?": 128, "h": 48, "w": 64}
-# of the real files, as the manifest of weights has them; RRDBNet's is that of its .pth
+# of the real files, as the manifest of weights has them; RRDBNet's and ParseNet's are those of their .pth
 _FULL_SIZES = {
     "det_10g.onnx": 16_923_827,
     "realesr-general-x4v3.onnx": 4_871_181,
     "real_esrgan_x4plus.onnx": 67_040_989,
     "real_esrgan_x2plus.onnx": 67_061_725,
+    "parsenet.onnx": 85_331_193,
     "w600k_r50.onnx": 174_383_860,
     "inswapper_128.onnx": 554_253_681,
     "GFPGANv1.4.onnx": 340_256_690,
