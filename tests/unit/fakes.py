@@ -48,14 +48,21 @@ class FakeDetector:
 
 @dataclass
 class FakeEmbedder:
-    """Gives every face the same embedding."""
+    """Takes faces of the same colour for the same person, and those of red, green and blue for strangers."""
 
     template: LandmarkTemplate = ARCFACE_112
     seen: list[Image] = field(default_factory=list)
+    batches: list[int] = field(default_factory=list)
 
     def embed(self, crops: Sequence[Image]) -> list[Embedding]:
         self.seen += crops
-        return [np.full(512, 512**-0.5, np.float32) for _ in crops]
+        self.batches.append(len(crops))
+        return [self._embedding(crop) for crop in crops]
+
+    def _embedding(self, crop: Image) -> Embedding:
+        embedding = np.zeros(512, np.float32)
+        embedding[:3] = crop[crop.shape[0] // 2, crop.shape[1] // 2]
+        return embedding / max(float(np.linalg.norm(embedding)), 1.0)
 
 
 @dataclass
