@@ -56,7 +56,7 @@ def _import_torchvision() -> None:
         library.define(f"torchvision::{operator}", "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
     importlib.import_module("torchvision")
     # the wrapper around the operator asks for the compiled ones, so it is the wrapper that is replaced
-    importlib.import_module("torchvision.ops").nms = non_maximum_suppression
+    vars(importlib.import_module("torchvision.ops"))["nms"] = non_maximum_suppression
 
 
 def non_maximum_suppression(boxes: torch.Tensor, scores: torch.Tensor, iou_threshold: float) -> torch.Tensor:

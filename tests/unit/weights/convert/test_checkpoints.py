@@ -36,7 +36,7 @@ def _saved(tmp_path: Path, content: object, **options: Any) -> Path:
     ids=["bare", "params", "params_ema"],
 )
 @pytest.mark.parametrize("zipped", [True, False])
-def test_weights_are_read_wherever_the_official_files_keep_them(tmp_path: Path, wrapped: Any, zipped: bool) -> None:
+def test_weights_are_read_wherever_the_official_files_keep_them(tmp_path: Path, wrapped: Any, *, zipped: bool) -> None:
     path = _saved(tmp_path, wrapped({"weight": torch.ones(2)}), _use_new_zipfile_serialization=zipped)
 
     state = read_state(path)
@@ -47,7 +47,7 @@ def test_weights_are_read_wherever_the_official_files_keep_them(tmp_path: Path, 
 def test_code_in_a_file_of_weights_is_not_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = _saved(tmp_path, {"weight": Dangerous()})
 
-    with pytest.raises(WeightsDamaged, match="some.pth is no file of weights that torch can read"):
+    with pytest.raises(WeightsDamaged, match=r"some.pth is no file of weights that torch can read"):
         read_state(path)
     assert "this ran" not in capsys.readouterr().out
 
@@ -57,7 +57,7 @@ def test_a_file_that_is_no_weights_is_refused(tmp_path: Path, content: bytes) ->
     path = tmp_path / "some.pth"
     path.write_bytes(content)
 
-    with pytest.raises(WeightsDamaged, match="some.pth is no file of weights"):
+    with pytest.raises(WeightsDamaged, match=r"some.pth is no file of weights"):
         read_state(path)
 
 
@@ -65,7 +65,7 @@ def test_a_truncated_file_is_refused(tmp_path: Path) -> None:
     path = _saved(tmp_path, {"weight": torch.ones(1000)})
     path.write_bytes(path.read_bytes()[:-500])
 
-    with pytest.raises(WeightsDamaged, match="some.pth is no file of weights"):
+    with pytest.raises(WeightsDamaged, match=r"some.pth is no file of weights"):
         read_state(path)
 
 
@@ -73,7 +73,7 @@ def test_a_truncated_file_is_refused(tmp_path: Path) -> None:
 def test_a_file_of_something_else_is_refused(tmp_path: Path, content: object) -> None:
     path = _saved(tmp_path, content)
 
-    with pytest.raises(WeightsDamaged, match="some.pth holds something else"):
+    with pytest.raises(WeightsDamaged, match=r"some.pth holds something else"):
         read_state(path)
 
 
@@ -98,5 +98,5 @@ def test_a_module_is_built_with_the_weights_of_the_file(tmp_path: Path) -> None:
     ids=["one missing", "another shape"],
 )
 def test_weights_of_another_network_are_refused(tmp_path: Path, state: dict[str, Any]) -> None:
-    with pytest.raises(WeightsDamaged, match="some.pth does not hold the weights of Linear"):
+    with pytest.raises(WeightsDamaged, match=r"some.pth does not hold the weights of Linear"):
         load(lambda: torch.nn.Linear(2, 1), state, tmp_path / "some.pth")

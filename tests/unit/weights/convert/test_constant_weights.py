@@ -23,7 +23,7 @@ def seeded() -> Any:
 
 @pytest.mark.parametrize("sample_mode", [None, "upsample"])
 @pytest.mark.parametrize("demodulate", [True, False])
-def test_a_convolution_with_constant_weights_is_the_same_function(sample_mode: str | None, demodulate: bool) -> None:
+def test_a_convolution_with_constant_weights_is_the_same_function(sample_mode: str | None, *, demodulate: bool) -> None:
     official = ModulatedConv2d(5, 7, 3, 4, demodulate=demodulate, sample_mode=sample_mode)
     features, style = torch.randn(3, 5, 6, 8), torch.randn(3, 4)
 

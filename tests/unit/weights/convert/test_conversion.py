@@ -20,7 +20,7 @@ from gfpgan.archs.gfpganv1_clean_arch import GFPGANv1Clean
 from realesrgan.archs.srvgg_arch import SRVGGNetCompact
 
 from predictor.weights.convert import networks
-from predictor.weights.convert.conversion import Conversion
+from predictor.weights.convert.conversion import Conversion, plan
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -45,7 +45,7 @@ class Folder:
         return self.path / names[0]
 
     def put(self, name: str, state: Mapping[str, Any]) -> None:
-        torch.save({"params": {key: torch.as_tensor(np.array(value)) for key, value in state.items()}}, self.path / name)
+        torch.save({"params": {key: torch.as_tensor(value) for key, value in state.items()}}, self.path / name)
 
 
 @pytest.fixture
@@ -74,34 +74,35 @@ def _small_gfpgan() -> Any:
     )
 
 
+def _small_parsenet() -> Any:
+    return ParseNet(512, 512, parsing_ch=19, **SMALL_PARSER)
+
+
 SMALL_GFPGAN = dataclasses.replace(networks.gfpgan("net.pth"), build=_small_gfpgan, shapes=SMALL_FACES)
-SMALL_PARSENET = dataclasses.replace(networks.parsenet("net.pth", **SMALL_PARSER), shapes=((1, 3, 64, 64), (2, 3, 64, 64)))
+SMALL_PARSENET = dataclasses.replace(
+    networks.parsenet("net.pth", **SMALL_PARSER), shapes=((1, 3, 64, 64), (2, 3, 64, 64))
+)
 
 
 @pytest.mark.parametrize(
-    ("source", "state", "shape", "answers"),
+    ("source", "state", "sides"),
     [
-        (networks.rrdb("net.pth", 4, 8, 4, 1), lambda: rrdb.rrdb_state(rrdb.TINY_X4), (3, 3, 9, 7), (3, 3, 36, 28)),
-        (networks.rrdb("net.pth", 2, 8, 4, 1), lambda: rrdb.rrdb_state(rrdb.TINY_X2), (3, 3, 8, 6), (3, 3, 16, 12)),
-        (SMALL_GFPGAN, lambda: _random_state(_small_gfpgan), (3, 3, 32, 32), (3, 3, 32, 32)),
-        (
-            SMALL_PARSENET,
-            lambda: _random_state(lambda: ParseNet(512, 512, parsing_ch=19, **SMALL_PARSER)),
-            (3, 3, 64, 64),
-            (3, 19, 64, 64),
-        ),
+        (networks.rrdb("net.pth", 2, 8, 4, 1), lambda: rrdb.rrdb_state(rrdb.TINY_X2), [(3, 8, 6), (3, 16, 12)]),
+        (SMALL_GFPGAN, lambda: _random_state(_small_gfpgan), [(3, 32, 32), (3, 32, 32)]),
+        (SMALL_PARSENET, lambda: _random_state(_small_parsenet), [(3, 64, 64), (19, 64, 64)]),
     ],
-    ids=["x4plus", "x2plus", "gfpgan", "parsenet"],
+    ids=["x2plus", "gfpgan", "parsenet"],
 )
 def test_every_architecture_is_made_into_a_file_for_any_number_of_pictures(
-    source: networks.Source, state: Any, shape: tuple[int, ...], answers: tuple[int, ...], official: Folder, tmp_path: Path
+    source: networks.Source, state: Any, sides: list[tuple[int, ...]], official: Folder
 ) -> None:
+    given, answered = sides
     official.put("net.pth", state())
 
-    made = Conversion("net.onnx", source).make(official, tmp_path / "made", run)
+    made = Conversion("net.onnx", source).make(official, official.path, run)
 
-    (answer,) = run(made, np.zeros(shape, np.float32))
-    assert answer.shape == answers
+    (answer,) = run(made, np.zeros((3, *given), np.float32))
+    assert answer.shape == (3, *answered)
     assert np.isfinite(answer).all()
 
 
@@ -118,7 +119,7 @@ def test_a_made_file_says_what_it_was_made_from_and_has_its_sha256_recorded(offi
     assert record.made_from == ("general.pth", "weak.pth")
 
 
-@pytest.mark.parametrize("strength", [1.0, 0.25, 0.0])
+@pytest.mark.parametrize("strength", [1.0, 0.25])
 def test_a_denoise_strength_blends_the_two_official_files(strength: float, official: Folder, tmp_path: Path) -> None:
     image = np.random.default_rng(1).random((1, 3, 6, 8), np.float32)
     mixed = SRVGGNetCompact(num_feat=8, num_conv=2)
@@ -169,10 +170,10 @@ def test_a_graph_wrong_for_a_second_size_only_gets_no_file(official: Folder, tmp
 def test_a_failed_conversion_leaves_the_file_that_was_there(official: Folder, tmp_path: Path) -> None:
     (tmp_path / "net.onnx").write_bytes(b"made before")
 
-    def broken(path: Path, sample: Any) -> list[Any]:
+    def broken(_path: Path, _sample: Any) -> list[Any]:
         raise StageFailed("net", "no")
 
-    with pytest.raises(ConversionFailed, match="net.onnx is not made: the graph does not run: net: no"):
+    with pytest.raises(ConversionFailed, match=r"net.onnx is not made: the graph does not run: net: no"):
         Conversion("net.onnx", SMALL).make(official, tmp_path, broken)
 
     assert (tmp_path / "net.onnx").read_bytes() == b"made before"
@@ -183,7 +184,7 @@ def test_a_failed_conversion_leaves_the_file_that_was_there(official: Folder, tm
 def test_official_weights_that_paint_no_picture_are_refused(value: float, official: Folder, tmp_path: Path) -> None:
     official.put("net.pth", {key: np.full_like(each, value) for key, each in rrdb.rrdb_state(rrdb.TINY_X4).items()})
 
-    with pytest.raises(WeightsDamaged, match="net.onnx is not made: torch's own answer with net.pth is no picture"):
+    with pytest.raises(WeightsDamaged, match=r"net.onnx is not made: torch's own answer with net.pth is no picture"):
         Conversion("net.onnx", networks.rrdb("net.pth", 4, 8, 4, 1)).make(official, tmp_path / "made", run)
 
 
@@ -191,31 +192,41 @@ def test_official_weights_that_paint_no_picture_are_refused(value: float, offici
 def test_files_of_two_networks_are_not_blended(other: srvgg.Size, official: Folder, tmp_path: Path) -> None:
     official.put("weak.pth", srvgg.srvgg_state(other))
 
-    with pytest.raises(WeightsDamaged, match="general.pth and .*weak.pth hold weights of different networks"):
+    with pytest.raises(WeightsDamaged, match=r"general.pth and .*weak.pth hold weights of different networks"):
         Conversion("net.onnx", SMALL, 0.5).make(official, tmp_path, run)
 
 
 def test_a_folder_that_cannot_be_written_is_named(official: Folder, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
-    with pytest.raises(ConversionFailed, match="file/made/net.onnx cannot be written: Not a directory"):
+    with pytest.raises(ConversionFailed, match=r"file/made/net.onnx cannot be written: Not a directory"):
         Conversion("net.onnx", SMALL).make(official, tmp_path / "file" / "made", run)
 
 
 @pytest.mark.parametrize(
-    ("name", "strength", "sentence"),
+    ("names", "strength", "sentence"),
     [
-        ("GFPGANv1.4.onnx", None, "GFPGANv1.4.onnx is not made by converting; choose from gfpgan_1.2.onnx, "),
-        ("gfpgan_1.4.onnx", 0.5, "gfpgan_1.4.onnx has no denoise strength; only real_esrgan_x4v3.onnx has"),
-        ("real_esrgan_x4v3.onnx", 1.5, "the denoise strength must lie between 0 and 1, not 1.5"),
-        ("real_esrgan_x4v3.onnx", float("nan"), "the denoise strength must lie between 0 and 1, not nan"),
+        (
+            ["parsenet.onnx", "GFPGANv1.4.onnx"],
+            None,
+            "GFPGANv1.4.onnx is not made by converting; choose from gfpgan_1.2.onnx, ",
+        ),
+        (["gfpgan_1.4.onnx"], 0.5, "gfpgan_1.4.onnx: no denoise strength to choose; real_esrgan_x4v3.onnx has one"),
+        (["real_esrgan_x4v3.onnx"], 1.5, "the denoise strength must lie between 0 and 1, not 1.5"),
+        (["real_esrgan_x4v3.onnx"], float("nan"), "the denoise strength must lie between 0 and 1, not nan"),
     ],
 )
 def test_what_cannot_be_made_is_refused_before_anything_is_read(
-    name: str, strength: float | None, sentence: str
+    names: list[str], strength: float | None, sentence: str
 ) -> None:
     with pytest.raises(ConversionFailed, match=sentence):
-        Conversion.of(name, strength)
+        plan(names, strength)
+
+
+def test_a_denoise_strength_is_for_the_files_that_have_one() -> None:
+    planned = plan(["gfpgan_1.4.onnx", "real_esrgan_x4v3.onnx"], 0.5)
+
+    assert [conversion.denoise_strength for conversion in planned] == [1.0, 0.5]
 
 
 @pytest.mark.full_size
@@ -238,4 +249,4 @@ def test_what_cannot_be_made_is_refused_before_anything_is_read(
 def test_networks_of_full_size_are_made(name: str, file: str, state: Any, official: Folder, tmp_path: Path) -> None:
     official.put(file, state())
 
-    assert Conversion.of(name).make(official, tmp_path / "made", run).is_file()
+    assert plan([name])[0].make(official, tmp_path / "made", run).is_file()

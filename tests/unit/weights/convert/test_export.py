@@ -54,5 +54,5 @@ def test_a_graph_says_nothing_about_the_machine_it_was_made_on() -> None:
 
 
 def test_what_cannot_be_said_in_onnx_is_refused_in_a_sentence() -> None:
-    with pytest.raises(ConversionFailed, match="^torch cannot write DependsOnPixels as ONNX: [^\n]+$"):
+    with pytest.raises(ConversionFailed, match=r"^torch cannot write DependsOnPixels as ONNX: [^\n]+$"):
         export(DependsOnPixels().eval(), torch.zeros(2, 3, 4, 6), (0,))

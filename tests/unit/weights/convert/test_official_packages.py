@@ -3,29 +3,29 @@ from __future__ import annotations
 import importlib
 import subprocess
 import sys
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from predictor.errors import PackagesMissing
+from predictor.weights.convert import official_packages
 from predictor.weights.convert.official_packages import make_importable, non_maximum_suppression
 
 PLAIN_PYTHON = [sys.executable, "-W", "error", "-c"]
 
 
-@pytest.mark.parametrize("missing", ["torch", "gfpgan"])
+@pytest.mark.parametrize("missing", ["torch", "torchvision", "gfpgan"])
 def test_what_is_not_installed_is_named_with_the_way_to_install_it(
     missing: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    imported = importlib.import_module
-
-    def without(name: str) -> Any:
+    def imported(name: str) -> Any:
         if name == missing:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-        return imported(name) if missing == "torch" or name == "types" else object()
+        return SimpleNamespace(rgb_to_grayscale=None)
 
-    monkeypatch.setattr(importlib, "import_module", without)
-    monkeypatch.setattr("predictor.weights.convert.official_packages._restore_functional_tensor", lambda: None)
+    monkeypatch.setattr(official_packages, "importlib", SimpleNamespace(import_module=imported))
+    monkeypatch.setattr(official_packages, "sys", SimpleNamespace(modules={}))
 
     with pytest.raises(PackagesMissing, match=f"^{missing} is not installed; .*make setup-torch"):
         make_importable()
