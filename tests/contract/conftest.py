@@ -15,4 +15,4 @@ from predictor.weights.store import Store
 def resources(tmp_path_factory: pytest.TempPathFactory) -> Resources:
     folder = tmp_path_factory.mktemp("weights")
     write(folder, "tiny")
-    return Resources(session_opener(), Store([folder], read_manifest(write_manifest(folder))))
+    return Resources(session_opener("cpu"), Store([folder], read_manifest(write_manifest(folder))))

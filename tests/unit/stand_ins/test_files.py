@@ -47,7 +47,7 @@ _FULL_SIZES = {
     "inswapper_128.onnx": 554_253_681,
     "GFPGANv1.4.onnx": 340_256_690,
 }
-_LARGE = 100_000_000
+_LARGE = 20_000_000
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def path(request: pytest.FixtureRequest, folder: Path) -> Path:
 
 
 def _session(path: Path) -> Session:
-    return session_opener()(Network(path.stem, path, {}))
+    return session_opener("cpu")(Network(path.stem, path, {}))
 
 
 def _feed(session: Session, picture: Tensor, seed: int = 0) -> dict[str, Tensor]:

@@ -15,7 +15,7 @@ from predictor.stand_ins import mark, write
 @pytest.fixture(scope="module")
 def detector(tmp_path_factory: pytest.TempPathFactory) -> Scrfd:
     (path,) = write(tmp_path_factory.mktemp("weights"), "tiny", ["det_10g.onnx"])
-    return Scrfd(session_opener()(scrfd_network(path)))
+    return Scrfd(session_opener("cpu")(scrfd_network(path)))
 
 
 def _assert_upright_face(face: Face, x: float, y: float, image: Image) -> None:
