@@ -55,11 +55,16 @@ class HashMemory:
         Raises:
             OSError: The file cannot be read.
         """
+        return self.known(path) or self.computed(path)
+
+    def computed(self, path: Path, advanced: Callable[[int], object] | None = None) -> str:
+        """Return a file's sha256, computed whatever is remembered, and remember it.
+
+        Raises:
+            OSError: The file cannot be read.
+        """
         stamp = _stamp(path)
-        known = self.known(path)
-        if known:
-            return known
-        digest = sha256_of(path)
+        digest = sha256_of(path, advanced)
         if _stamp(path) == stamp and time.time_ns() - max(stamp[3], stamp[4]) > _SETTLED_NS:
             self._remember(path, stamp, digest)
         return digest

@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Literal
 
 from predictor.errors import WeightsMissing, WeightsUnknown
-from predictor.weights.hashes import sha256_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -118,7 +117,7 @@ def bytes_to_verify(store: Store, names: Sequence[str]) -> int:
 
 def _verdict(store: Store, file: WeightFile, path: Path, advanced: Callable[[int], object]) -> Verdict:
     try:
-        expected, actual = store.expected_sha256(file, path), sha256_of(path, advanced)
+        expected, actual = store.expected_sha256(file, path), store.memory.computed(path, advanced)
     except WeightsUnknown as error:
         return Verdict(path, "unknown", error.sentence)
     except OSError as error:

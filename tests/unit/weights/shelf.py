@@ -159,13 +159,13 @@ def stalls(data: bytes, after: int) -> Answer:
     return answer
 
 
-def drips(data: bytes, seconds: float) -> Answer:
-    """A byte at a time, each well before any time limit."""
+def drips(data: bytes, seconds: float, count: int = 1) -> Answer:
+    """A few bytes at a time, each well before any time limit."""
 
     def answer(request: Request) -> None:
         request.begin(200, {"Content-Length": len(data)})
-        for place in range(len(data)):
-            request.wfile.write(data[place : place + 1])
+        for place in range(0, len(data), count):
+            request.wfile.write(data[place : place + count])
             request.wfile.flush()
             if request.server.done.wait(seconds):
                 break

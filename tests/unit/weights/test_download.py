@@ -240,6 +240,13 @@ def test_a_server_that_only_drips_is_given_up(shelf: Shelf, fetch: Fetch) -> Non
         fetch(shelf.put("/net", drips(BYTES, 0.02)), WANTED)
 
 
+def test_a_server_that_is_slow_and_steady_is_not_given_up(shelf: Shelf, fetch: Fetch, partial: Path) -> None:
+    fetch(shelf.put("/net", drips(BYTES, 0.03, 500)), WANTED)
+
+    assert partial.read_bytes() == BYTES
+    assert len(shelf.asked) == 1
+
+
 def test_a_server_that_nobody_answers_for_is_told(fetch: Fetch) -> None:
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -29,9 +30,9 @@ def memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> HashMemory:
 def hashed(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     seen: list[Path] = []
 
-    def counting(path: Path) -> str:
+    def counting(path: Path, advanced: Callable[[int], object] | None = None) -> str:
         seen.append(path)
-        return sha256_of(path)
+        return sha256_of(path, advanced)
 
     monkeypatch.setattr(hashes, "sha256_of", counting)
     return seen
@@ -53,6 +54,18 @@ def test_a_file_that_did_not_change_is_hashed_once(tmp_path: Path, memory: HashM
     assert memory.sha256_of(path) == HashMemory(memory.folder).sha256_of(path) == sha256(b"one")
     assert hashed == [path]
     assert memory.known(path) == sha256(b"one")
+
+
+def test_a_file_can_be_hashed_afresh_and_what_came_out_is_remembered(
+    tmp_path: Path, memory: HashMemory, hashed: list[Path]
+) -> None:
+    path = settled(tmp_path / "a", b"one")
+    memory.sha256_of(path)
+
+    memory.computed(path)
+    memory.sha256_of(path)
+
+    assert len(hashed) == 2
 
 
 def test_a_file_that_was_written_a_moment_ago_is_not_remembered(tmp_path: Path, hashed: list[Path]) -> None:
@@ -93,7 +106,7 @@ def test_a_file_that_changes_while_it_is_hashed_is_not_remembered(
 ) -> None:
     path = settled(tmp_path / "a", b"one")
 
-    def meddled(path: Path) -> str:
+    def meddled(path: Path, _advanced: object) -> str:
         digest = sha256_of(path)
         path.write_bytes(b"three")
         return digest

@@ -143,7 +143,7 @@ def test_a_file_that_cannot_be_read_is_damaged(tmp_path: Path, monkeypatch: pyte
     def refused(*_: object) -> str:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("predictor.weights.listing.sha256_of", refused)
+    monkeypatch.setattr(hashes, "sha256_of", refused)
 
     (verdict,) = verdicts(listed(tmp_path), (), print)
 
