@@ -19,7 +19,7 @@ from predictor.job import Job
 from predictor.options import SwapOptions
 from predictor.pipeline import Pipeline, Stages
 from predictor.resources import Resources
-from predictor.runtime.onnx import open_onnx
+from predictor.runtime.onnx import OnnxEngine
 from predictor.runtime.session import Network, Session, Tensor
 from predictor.selection import Giver, Scene
 from predictor.swappers.inswapper import Inswapper, face_mask, open_inswapper
@@ -321,7 +321,7 @@ class Opened:
 
     def __call__(self, network: Network) -> Session:
         self.networks.append(network)
-        return open_onnx(network, ["CPUExecutionProvider"], threads=1)
+        return OnnxEngine(1).open(network)
 
 
 def opened(folder: Path) -> tuple[Inswapper, Opened]:
