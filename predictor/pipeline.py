@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from predictor.job import Job
     from predictor.options import EnhanceOptions, Pair, RestoreOptions
     from predictor.selection import Scene, Source
-    from predictor.stages import Detector, Embedder, Restorer, Swapper, Upsampler
+    from predictor.stages import Detector, Embedder, FaceParser, Restorer, Swapper, Upsampler
 
 _T = TypeVar("_T")
 
@@ -42,6 +42,8 @@ class Stages:
     upsampler: Upsampler | None
     restorer_name: str | None
     """What a request may call the restorer."""
+    parser: FaceParser | None = None
+    """Says where a restored face counts; without one it counts in a face's usual shape."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,7 +67,7 @@ class Pipeline:
     def __init__(self, stages: Stages, max_faces: int = 100) -> None:
         self._stages = stages
         self._recognition = Recognition(stages.embedder) if stages.embedder else None
-        self._restoration = Restoration(stages.restorer) if stages.restorer else None
+        self._restoration = Restoration(stages.restorer, stages.parser) if stages.restorer else None
         self._max_faces = max_faces
 
     def check(self, options: SwapOptions | EnhanceOptions, place: str = "") -> None:

@@ -1,4 +1,4 @@
-"""The five contracts. A stage is any class with the right members; there is nothing to inherit.
+"""The contracts: five, and a parser some go without. A stage is any class with the right members, nothing to inherit.
 
 Every stage is safe to call from several threads at once and keeps nothing of a call.
 """
@@ -14,9 +14,9 @@ from predictor.errors import StageFailed
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from predictor.faces import Crop, Embedding, Face, Identity, Image, SwappedCrop
+    from predictor.faces import Crop, Embedding, Face, Identity, Image, Mask, SwappedCrop
     from predictor.imaging.alignment import LandmarkTemplate
-    from predictor.runtime.session import Tensor
+    from predictor.runtime.session import Session, Tensor
 
 
 def carry_on() -> None:
@@ -81,6 +81,16 @@ class Restorer(Protocol):
         """Return the crops, restored, same sizes."""
 
 
+class FaceParser(Protocol):
+    """Tells a face from hands, hats and all else that is in front of it or around it."""
+
+    template: LandmarkTemplate
+    """How crops must be aligned."""
+
+    def parse(self, crops: Sequence[Image]) -> list[Mask]:
+        """Return where each crop shows the face, softly: shape (size, size), 0 to 1, 0 at the crop's border."""
+
+
 class Upsampler(Protocol):
     """Enlarges a whole picture."""
 
@@ -111,6 +121,19 @@ def require_answer(stage: str, answer: Tensor, given: Tensor) -> None:
         raise StageFailed(stage, "the network's answer is not finite")
     if low == high and given.min() != given.max():
         raise StageFailed(stage, "the network's answer is constant")
+
+
+def answer_to(given: Tensor, session: Session, stage: str, shape: tuple[int, ...]) -> Tensor:
+    """Return the first answer of a network that takes one tensor.
+
+    Raises:
+        StageFailed: The answer is not finite, not of the shape that is due, or constant though the tensor is not.
+    """
+    answer = session.run(None, {session.get_inputs()[0].name: given})[0]
+    if answer.shape != shape:
+        raise StageFailed(stage, f"the network's answer has shape {answer.shape}; {shape} was due")
+    require_answer(stage, answer, given)
+    return answer
 
 
 def require_picture(stage: str, image: Image, shape: tuple[int, ...]) -> None:

@@ -14,14 +14,13 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from predictor.errors import StageFailed
 from predictor.imaging.planes import to_planes, write_pixels
 from predictor.imaging.tiling import Tiling
 from predictor.runtime.graph_file import GraphFile
 from predictor.runtime.graphs import free_batch_and_size
 from predictor.runtime.halving import halved
 from predictor.runtime.session import Network
-from predictor.stages import carry_on, require_answer
+from predictor.stages import answer_to, carry_on
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -85,12 +84,9 @@ class RealEsrgan:
     def _answer(self, tile: Tensor, scale: int) -> Tensor:
         """Return a tile enlarged, shape (3, H, W)."""
         enlarger = self._enlargers[scale]
-        answer = enlarger.session.run(None, {enlarger.session.get_inputs()[0].name: tile})[0]
         times = scale * enlarger.shrink
         due = (1, 3, tile.shape[2] * times, tile.shape[3] * times)
-        if answer.shape != due:
-            raise StageFailed(self._name, f"the network's answer has shape {answer.shape}; {due} was due")
-        require_answer(self._name, answer, tile)
+        answer = answer_to(tile, enlarger.session, self._name, due)
         return _means(answer[0], enlarger.shrink)
 
 

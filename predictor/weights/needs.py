@@ -30,8 +30,8 @@ def needs_of(manifest: Manifest, recipe: str, models: Iterable[str | None]) -> l
     alternatives = [files for model in models if model and (files := manifest.alternatives(model))]
     if recipe != _REFERENCE:
         return list(alternatives)
-    official = [_official(manifest, files) for files in alternatives]
-    return [[file] for file in (*(file for files in official for file in files), *manifest.alternatives(_REFERENCE))]
+    official = [*(_official(manifest, files) for files in alternatives), manifest.alternatives(_REFERENCE)]
+    return [[file] for file in {file.name: file for files in official for file in files}.values()]
 
 
 def to_pull(store: Store, needs: Iterable[Need]) -> list[str]:

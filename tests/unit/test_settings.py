@@ -36,6 +36,7 @@ def test_without_an_environment_the_defaults_hold() -> None:
         ("PREDICTOR_QUEUE_SECONDS", "0.5", "queue_seconds", 0.5),
         ("PREDICTOR_THREADS", "4", "threads", 4),
         ("PREDICTOR_RESTORER", "sharpen", "restorer", "sharpen"),
+        ("PREDICTOR_RESTORER_MASK", "parse", "restorer_mask", "parse"),
         ("PREDICTOR_DRAIN_DELAY_SECONDS", "0", "drain_delay_seconds", 0.0),
         ("PREDICTOR_LOG_FORMAT", "json", "log_format", "json"),
         ("predictor_model_name", "swapper-2", "model_name", "swapper-2"),

@@ -193,7 +193,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def resources(folder: Path) -> Resources:
-    return Resources(session_opener(threads=1), _Folder(folder))
+    return Resources(session_opener("cpu", threads=1), _Folder(folder))
 
 
 @pytest.mark.parametrize(
@@ -244,7 +244,7 @@ def test_a_file_of_another_make_makes_scale_2_by_averaging(
     (tmp_path / "realesr-general-x4v3.onnx").write_bytes(net.serialized())
 
     with caplog.at_level(logging.WARNING):
-        upsampler = open_x4v3(Resources(session_opener(threads=1), _Folder(tmp_path)))
+        upsampler = open_x4v3(Resources(session_opener("cpu", threads=1), _Folder(tmp_path)))
     image = astronaut[60:100, 180:250]
     small, large = upsampler.upsample(image, 2), upsampler.upsample(image, 4)
 
@@ -257,7 +257,7 @@ def test_networks_are_opened_under_names_of_their_own_with_a_picture_to_prove_th
 
     def open_session(network: Network) -> Session:
         opened.append(network)
-        return session_opener(threads=1)(network)
+        return session_opener("cpu", threads=1)(network)
 
     open_x4v3(Resources(open_session, _Folder(folder)))
 

@@ -7,13 +7,13 @@ import pytest
 from predictor.detectors import DETECTORS
 from predictor.embedders import EMBEDDERS
 from predictor.errors import StartupError
-from predictor.restorers import RESTORERS
+from predictor.restorers import MASKS, RESTORERS
 from predictor.swappers import SWAPPERS
 from predictor.upsamplers import UPSAMPLERS
 from predictor.weights.manifest import read_manifest
 
 OWN = read_manifest()
-MODELS = {*DETECTORS, *EMBEDDERS, *SWAPPERS, *RESTORERS, *UPSAMPLERS, "reference"}
+MODELS = {*DETECTORS, *EMBEDDERS, *SWAPPERS, *RESTORERS, *MASKS, *UPSAMPLERS, "reference"}
 PLANNED = {"scrfd", "arcface", "inswapper", "gfpgan_1.2", "gfpgan_1.3", "gfpgan_1.4"} | {
     "real_esrgan",
     "real_esrgan_x2plus",

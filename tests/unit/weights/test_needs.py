@@ -40,6 +40,18 @@ def test_the_reference_needs_the_official_files_and_those_of_its_packages() -> N
     ]
 
 
+def test_what_several_steps_of_the_reference_need_is_needed_once() -> None:
+    needs = needs_of(OWN, "reference", (*MODELS, "parse"))
+
+    names = [file.name for files in needs for file in files]
+    assert sorted(names) == sorted(file.name for files in REFERENCE for file in files)
+
+
+def test_masks_that_are_parsed_need_the_parser() -> None:
+    assert to_pull(Store((), OWN), needs_of(OWN, "onnx", ["parse"])) == ["parsing_parsenet.pth"]
+    assert [[file.name for file in files] for files in needs_of(OWN, "onnx", ["parse", "soft"])] == [["parsenet.onnx"]]
+
+
 def test_models_without_weights_need_none() -> None:
     assert needs_of(OWN, "embedded", ("centerface", None, "blend", "sharpen", "lanczos")) == []
     require(Store((), OWN), [])
