@@ -65,7 +65,8 @@ class HashMemory:
         """
         stamp = _stamp(path)
         digest = sha256_of(path, advanced)
-        if _stamp(path) == stamp and time.time_ns() - max(stamp[3], stamp[4]) > _SETTLED_NS:
+        # what changes meanwhile is no harm: it does not match the stamp taken before
+        if time.time_ns() - max(stamp[3], stamp[4]) > _SETTLED_NS:
             self._remember(path, stamp, digest)
         return digest
 

@@ -111,6 +111,12 @@ def test_the_rest_of_a_file_that_changed_meanwhile_is_not_appended(
     assert shelf.headers_of_requests("If-Range") == [None, next(iter(validator.values()))]
 
 
+def test_nothing_of_a_longer_file_is_left_behind_a_shorter_one(shelf: Shelf, fetch: Fetch, partial: Path) -> None:
+    fetch(shelf.put("/net", cut(BYTES, 5000, None, ETag='"1"'), whole(b"short", ETag='"2"')), UNKNOWN)
+
+    assert partial.read_bytes() == b"short"
+
+
 def test_a_file_that_did_not_change_is_gone_on_with_by_its_validator(shelf: Shelf, fetch: Fetch, partial: Path) -> None:
     fetch(shelf.put("/net", cut(BYTES, 1000, ETag='"1"'), whole(BYTES, ETag='"1"')), UNKNOWN)
 

@@ -13,12 +13,7 @@ from predictor.upsamplers import UPSAMPLERS
 from predictor.weights.manifest import read_manifest
 
 OWN = read_manifest()
-MODELS = {*DETECTORS, *EMBEDDERS, *SWAPPERS, *RESTORERS, *MASKS, *UPSAMPLERS, "reference"}
-PLANNED = {"scrfd", "arcface", "inswapper", "gfpgan_1.2", "gfpgan_1.3", "gfpgan_1.4"} | {
-    "real_esrgan",
-    "real_esrgan_x2plus",
-    "real_esrgan_x4plus",
-}
+MODELS = {*DETECTORS, *EMBEDDERS, *SWAPPERS, *RESTORERS, *MASKS, *UPSAMPLERS}
 
 
 def written(folder: Path, text: str) -> Path:
@@ -66,7 +61,13 @@ def test_a_pin_that_rests_on_a_single_source_is_marked() -> None:
 def test_every_model_named_as_a_user_is_a_model() -> None:
     named = {model for file in OWN.files.values() for model in file.used_by}
 
-    assert named <= MODELS | PLANNED
+    assert named <= {*MODELS, "reference"}
+
+
+def test_every_model_that_has_weights_has_them_in_the_manifest() -> None:
+    without = {model for model in MODELS if not OWN.alternatives(model)}
+
+    assert without == {"centerface", "blend", "sharpen", "soft", "lanczos"}
 
 
 def test_a_model_can_run_on_any_of_its_alternatives() -> None:
