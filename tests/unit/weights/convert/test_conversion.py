@@ -19,7 +19,7 @@ from facexlib.parsing.parsenet import ParseNet
 from gfpgan.archs.gfpganv1_clean_arch import GFPGANv1Clean
 from realesrgan.archs.srvgg_arch import SRVGGNetCompact
 
-from predictor.weights.convert import networks
+from predictor.weights.convert import conversion, networks
 from predictor.weights.convert.conversion import Conversion, plan
 
 if TYPE_CHECKING:
@@ -55,6 +55,21 @@ def official(tmp_path: Path) -> Folder:
     folder.put("general.pth", srvgg.srvgg_state(srvgg.TINY))
     folder.put("weak.pth", srvgg.srvgg_state(srvgg.TINY, seed=9))
     return folder
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> onnx.ModelProto:
+    """The graph of general.pth: exporting takes seconds."""
+    folder = Folder(tmp_path_factory.mktemp("official"))
+    folder.put("general.pth", srvgg.srvgg_state(srvgg.TINY))
+    return onnx.load(Conversion("net.onnx", SMALL).make(folder, folder.path, run))
+
+
+@pytest.fixture
+def ready(official: Folder, exported: onnx.ModelProto, monkeypatch: pytest.MonkeyPatch) -> Folder:
+    """Official files whose graph is there already."""
+    monkeypatch.setattr(conversion, "export", lambda *_: exported)
+    return official
 
 
 def run(path: Path, sample: Any) -> Sequence[Any]:
@@ -144,17 +159,17 @@ def test_a_denoise_strength_blends_the_two_official_files(strength: float, offic
     ids=["near", "not a number", "another shape"],
 )
 def test_a_graph_that_does_not_compute_what_torch_computes_gets_no_file(
-    spoil: Any, sentence: str, official: Folder, tmp_path: Path
+    spoil: Any, sentence: str, ready: Folder, tmp_path: Path
 ) -> None:
     made = tmp_path / "made"
 
     with pytest.raises(ConversionFailed, match=f"^net.onnx is not made: {sentence}"):
-        Conversion("net.onnx", SMALL).make(official, made, lambda path, sample: [spoil(run(path, sample)[0])])
+        Conversion("net.onnx", SMALL).make(ready, made, lambda path, sample: [spoil(run(path, sample)[0])])
 
     assert list(made.iterdir()) == []
 
 
-def test_a_graph_wrong_for_a_second_size_only_gets_no_file(official: Folder, tmp_path: Path) -> None:
+def test_a_graph_wrong_for_a_second_size_only_gets_no_file(ready: Folder, tmp_path: Path) -> None:
     seen: list[tuple[int, ...]] = []
 
     def wrong_for_two(path: Path, sample: Any) -> list[Any]:
@@ -162,19 +177,19 @@ def test_a_graph_wrong_for_a_second_size_only_gets_no_file(official: Folder, tmp
         return [run(path, sample)[0] + (1 if len(sample) > 1 else 0)]
 
     with pytest.raises(ConversionFailed):
-        Conversion("net.onnx", SMALL).make(official, tmp_path / "made", wrong_for_two)
+        Conversion("net.onnx", SMALL).make(ready, tmp_path / "made", wrong_for_two)
 
     assert len({shape[2:] for shape in seen}) == 2
 
 
-def test_a_failed_conversion_leaves_the_file_that_was_there(official: Folder, tmp_path: Path) -> None:
+def test_a_failed_conversion_leaves_the_file_that_was_there(ready: Folder, tmp_path: Path) -> None:
     (tmp_path / "net.onnx").write_bytes(b"made before")
 
     def broken(_path: Path, _sample: Any) -> list[Any]:
         raise StageFailed("net", "no")
 
     with pytest.raises(ConversionFailed, match=r"net.onnx is not made: the graph does not run: net: no"):
-        Conversion("net.onnx", SMALL).make(official, tmp_path, broken)
+        Conversion("net.onnx", SMALL).make(ready, tmp_path, broken)
 
     assert (tmp_path / "net.onnx").read_bytes() == b"made before"
     assert recorded(tmp_path) == {}
@@ -226,7 +241,7 @@ def test_what_cannot_be_made_is_refused_before_anything_is_read(
 def test_a_denoise_strength_is_for_the_files_that_have_one() -> None:
     planned = plan(["gfpgan_1.4.onnx", "real_esrgan_x4v3.onnx"], 0.5)
 
-    assert [conversion.denoise_strength for conversion in planned] == [1.0, 0.5]
+    assert [each.denoise_strength for each in planned] == [1.0, 0.5]
 
 
 @pytest.mark.full_size
