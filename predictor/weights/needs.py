@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, TypeAlias
 
 from predictor.errors import LicenceNotAccepted, WeightsMissing
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
 
     from predictor.weights.manifest import Manifest, WeightFile
     from predictor.weights.store import Store
+
+_log = logging.getLogger(__name__)
 
 Need: TypeAlias = "Sequence[WeightFile]"
 """Files of which any one will do."""
@@ -51,10 +54,15 @@ def to_pull(store: Store, needs: Iterable[Need]) -> list[str]:
 def require(store: Store, needs: Sequence[Need]) -> None:
     """See that every need can be met: some file of each is there and may be used; its bytes are checked by `find`.
 
+    What the permissive profile leaves out is logged, needed or not.
+
     Raises:
         LicenceNotAccepted: Some may not be used.
         WeightsMissing: Some are nowhere.
     """
+    if store.licences.only_commercial:
+        names = ", ".join(file.name for file in store.manifest.files.values() if store.licences.leaves_out(file))
+        _log.info("PREDICTOR_PROFILE=permissive leaves out %s", names)
     forbidden = [files[0] for files in needs if not any(store.may_use(file) for file in files)]
     left_out = [file for file in forbidden if store.licences.leaves_out(file)]
     if left_out:

@@ -113,12 +113,18 @@ def test_all_that_the_permissive_profile_leaves_out_is_told_at_once() -> None:
     )
 
 
-def test_the_permissive_profile_can_enlarge(tmp_path: Path) -> None:
+def test_the_permissive_profile_can_enlarge_and_says_what_it_leaves_out(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
     files = Store([tmp_path], OWN, Licences(only_commercial=True))
     needs = needs_of(OWN, "embedded", ("centerface", None, "blend", "sharpen", "real_esrgan"))
     (tmp_path / "realesr-general-x4v3.onnx").touch()
 
     require(files, needs)
+
+    assert "PREDICTOR_PROFILE=permissive leaves out det_10g.onnx, w600k_r50.onnx, inswapper_128.onnx, " in caplog.text
+    assert "realesr" not in caplog.text
 
 
 def test_a_need_that_one_file_meets_is_not_refused_for_another(tmp_path: Path) -> None:

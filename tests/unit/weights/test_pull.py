@@ -258,6 +258,25 @@ def test_a_file_that_was_put_there_by_hand_is_recorded_if_it_is_trusted(
     assert shelf.asked == []
 
 
+def test_a_sha256_that_cannot_be_recorded_is_told_with_what_to_do(
+    puller: PullerOf, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr("predictor.weights.pull.record", refused)  # the tests may run as root, whom nothing is refused
+    folder.mkdir()
+    (folder / "net.onnx").write_bytes(BYTES)
+
+    with pytest.raises(PullFailed) as raised:
+        puller(weights("net.onnx"), trust_first=True).pull("net.onnx")
+
+    assert raised.value.sentence == (
+        f"{folder} cannot be written (Read-only file system), so the sha256 of net.onnx cannot be recorded there; "
+        f'name it in a manifest of your own (PREDICTOR_WEIGHTS_MANIFEST): sha256 = "{sha256(BYTES)}"'
+    )
+
+
 def test_a_file_that_is_made_is_not_pulled(puller: PullerOf, folder: Path) -> None:
     made = weights("made.onnx", made_from=("net.pth", "other.pth"))
 
