@@ -150,6 +150,11 @@ def parser(commands: Mapping[str, Callable[[argparse.Namespace], int]]) -> argpa
     detect.add_argument("pictures", metavar="PICTURE", type=Path, nargs="+", help="pictures to look at")
     detect.add_argument("--json", action="store_true", help="a JSON object a picture instead of a table")
     _add_weights(words, commands)
+    bench = _add(words, "bench", commands["bench"], "compare with the peers' own packages (needs the extra torch)")
+    bench.add_argument(
+        "-o", "--output", metavar="DIR", type=Path, required=True, help="folder for the table, made if needed"
+    )
+    bench.add_argument("--quick", action="store_true", help="fewer jobs and rounds: 5 minutes on 2 cores")
     return whole
 
 

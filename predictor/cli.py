@@ -41,6 +41,7 @@ def main(words: Sequence[str] | None = None) -> int:
         "weights pull": _weights_pull,
         "weights verify": _weights_verify,
         "weights convert": _weights_convert,
+        "bench": _bench,
     }
     options = arguments.parser(commands).parse_args(words)
     try:
@@ -231,6 +232,15 @@ def _weights_convert(options: argparse.Namespace) -> int:
 
     for made in convert(options.names, store, folder, run, options.denoise_strength):
         print(made)
+    return EXIT_OK
+
+
+def _bench(options: argparse.Namespace) -> int:
+    from predictor.bench.run import run
+
+    table = run(options.output, quick=options.quick)
+    print(table.read_text("utf-8"))
+    print(f"{table.with_suffix('.json')} says the same for programs", file=sys.stderr)
     return EXIT_OK
 
 
