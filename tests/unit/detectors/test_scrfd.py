@@ -218,6 +218,14 @@ def test_what_cannot_be_a_face_is_left_out_and_the_others_are_found(
     _assert_same(found, face)
 
 
+def test_boxes_that_have_no_area_even_together_are_no_failure(picture: Image) -> None:
+    face = _face(700, 410, 260)
+    # insightface counts a pixel more than a box is wide, so this is the width that divides by 0
+    nothing = Face(Box(600, 300, 599, 400), face.landmarks, 0.9)
+
+    assert Scrfd(_Network(_in_sizes({640: [nothing, nothing]}, 1280))).detect(picture) == []
+
+
 def test_a_thousand_boxes_of_nonsense_are_no_failure(picture: Image) -> None:
     def nonsense(answers: list[Tensor]) -> None:
         rng = np.random.default_rng(len(answers[0]))
@@ -294,6 +302,13 @@ def test_faces_are_those_of_insightface_s_own_class(path: Path, astronaut: Image
     ours = [(face.box.left, face.box.top, face.box.right, face.box.bottom, face.score) for face in found]
     np.testing.assert_array_equal(np.array(ours, np.float32), boxes)
     np.testing.assert_array_equal(np.array([face.landmarks for face in found]), landmarks)
+
+
+def test_its_probe_is_what_the_network_takes(path: Path) -> None:
+    network = scrfd_network(path)
+
+    assert {name: tensor.shape for name, tensor in network.probe.items()} == {"input.1": (1, 3, 640, 640)}
+    assert len(session_opener("cpu")(network).run(None, network.probe)) == 9
 
 
 def test_landmarks_are_in_single_precision(path: Path, astronaut: Image) -> None:

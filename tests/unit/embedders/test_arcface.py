@@ -116,6 +116,12 @@ def test_an_embedding_of_length_0_fails_the_stage(path: Path, crops: list[Image]
         ArcFace(_Network(answer), path).embed(crops)
 
 
+def test_its_probe_is_several_crops_as_the_network_takes_them(session: Session, path: Path) -> None:
+    (answer,) = session.run(None, arcface_network(path).probe)
+
+    assert answer.shape == (2, 512)
+
+
 def test_it_wants_crops_in_insightface_s_layout(session: Session, path: Path) -> None:
     assert ArcFace(session, path).template is ARCFACE_112
 

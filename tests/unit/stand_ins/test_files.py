@@ -135,13 +135,13 @@ def test_the_matrix_for_the_source_is_the_last_initializer_of_the_swapper(folder
 def test_an_upsampler_gives_back_the_picture_enlarged(folder: Path, picture: Tensor) -> None:
     for name, scale in (("realesr-general-x4v3", 4), ("real_esrgan_x4plus", 4), ("real_esrgan_x2plus", 2)):
         session = _session(folder / f"{name}.onnx")
-        feed = _feed(session, picture)
+        feed = _feed(session, picture * np.array([1.0, 0.4, 0.1], np.float32)[:, None, None])
 
         (enlarged,) = session.run(None, feed)
 
         repeated = feed["input"].repeat(scale, axis=2).repeat(scale, axis=3)
         assert enlarged.shape == repeated.shape
-        assert abs(float((enlarged - repeated).mean())) < 1 / 255
+        assert np.abs((enlarged - repeated).mean(axis=(0, 2, 3))).max() < 2 / 255
         assert 1 / 255 < np.abs(enlarged - repeated).mean() < 20 / 255
 
 
