@@ -8,9 +8,8 @@ finds are given to both sides.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 import cv2
 import pytest
@@ -20,10 +19,8 @@ from predictor.faces import Face, Image, left_to_right
 from predictor.reference.analysis import FaceAnalysis, INSwapper, open_analysis, open_swapper
 from predictor.resources import Resources
 from predictor.runtime.providers import session_opener
-from predictor.stand_ins import write
+from predictor.stand_ins import Size, scrfd
 from tests.parity.folder import Folder
-
-Size = Literal["tiny", "full"]
 
 
 @dataclass(frozen=True)
@@ -44,9 +41,7 @@ def size(request: pytest.FixtureRequest) -> Size:
 
 @pytest.fixture(scope="session")
 def weights(size: Size, tmp_path_factory: pytest.TempPathFactory) -> Folder:
-    folder = tmp_path_factory.mktemp(size)
-    write(folder, size)
-    return Folder(folder)
+    return Folder(tmp_path_factory.mktemp(size), size)
 
 
 @pytest.fixture(scope="session")
@@ -71,6 +66,19 @@ def analysis(weights: Folder) -> FaceAnalysis:
 @pytest.fixture(scope="session")
 def inswapper(weights: Folder) -> INSwapper:
     return open_swapper(weights)
+
+
+@pytest.fixture(scope="session")
+def sees_much(size: Size, weights: Folder, tmp_path_factory: pytest.TempPathFactory) -> Folder:
+    """A detector whose scores lie about the threshold: hundreds of boxes are decoded and weighed against each other."""
+    folder = tmp_path_factory.mktemp("sees_much")
+    if size == "full":
+        graph = scrfd.scrfd(scrfd.FULL, score_bias=-1.5)
+    else:
+        graph = scrfd.scrfd(replace(scrfd.TINY, sees_marks=False, variation=0.2), score_bias=0.0)
+    (folder / "det_10g.onnx").write_bytes(graph)
+    (folder / "w600k_r50.onnx").symlink_to(weights.find("w600k_r50.onnx"))
+    return Folder(Path(folder))
 
 
 @pytest.fixture(scope="session")

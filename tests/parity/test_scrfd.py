@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -15,22 +12,9 @@ from predictor.imaging.alignment import ARCFACE_112, similarity
 from predictor.reference.analysis import FaceAnalysis, open_analysis
 from predictor.resources import Resources
 from predictor.runtime.session import Tensor
-from predictor.stand_ins import scrfd
 from tests.parity.bgr import bgr
-from tests.parity.conftest import Size
 from tests.parity.folder import Folder
 from tests.parity.recording import Recording
-
-
-@pytest.fixture(scope="module")
-def sees_much(size: Size, weights: Folder, tmp_path_factory: pytest.TempPathFactory) -> Folder:
-    """A detector whose scores lie about the threshold: hundreds of boxes are decoded and weighed against each other."""
-    folder = tmp_path_factory.mktemp("sees_much")
-    dimensions = scrfd.FULL if size == "full" else replace(scrfd.TINY, sees_marks=False, variation=0.2)
-    graph = scrfd.scrfd(dimensions, score_bias=0.0)
-    (folder / "det_10g.onnx").write_bytes(graph)
-    (folder / "w600k_r50.onnx").symlink_to(weights.path / "w600k_r50.onnx")
-    return Folder(Path(folder))
 
 
 @pytest.fixture(scope="module")
