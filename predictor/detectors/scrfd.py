@@ -33,7 +33,7 @@ _SIDES = (128, 640)
 _LEAST_SCORE, _MAX_OVERLAP = 0.5, 0.4
 _STRIDES = 3
 _TOLERANCE = 0.1
-"""On a probe without faces all scores are nearly 0, and there a sigmoid makes an error of 0.1 out of one of 10 %."""
+"""A probe without faces has scores of nearly 0, where an error of 0.1 before the sigmoid is one of 10 % after it."""
 
 
 class Scrfd:
