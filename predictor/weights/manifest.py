@@ -154,8 +154,9 @@ class Manifest(_Table):
         return self.licences[file.weights_licence]
 
     def alternatives(self, model: str) -> list[WeightFile]:
-        """Return the files that a model of a registry can run on; any one will do."""
-        return [file for file in self.files.values() if model in file.used_by]
+        """Return the files that a model of a registry can run on; any one will do, those made here are the fastest."""
+        users = [file for file in self.files.values() if model in file.used_by]
+        return sorted(users, key=lambda file: not file.is_made_here)
 
 
 def read_manifest(path: Path | None = None) -> Manifest:
@@ -203,7 +204,9 @@ def _checked(path: Path, tables: Mapping[str, Mapping[str, object]]) -> Manifest
         manifest = Manifest.model_validate(tables)
     except ValidationError as error:
         problem = error.errors()[0]
-        raise _wrong(path, _key(problem["loc"]), problem["msg"].removeprefix("Value error, ")) from error
+        plainer = {"missing": "is needed", "extra_forbidden": "there is no such key"}
+        reason = plainer.get(problem["type"], problem["msg"].removeprefix("Value error, "))
+        raise _wrong(path, _key(problem["loc"]), reason) from error
     for name, file in manifest.files.items():
         _check_references(path, manifest, name, file)
     return manifest

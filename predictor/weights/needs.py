@@ -52,13 +52,16 @@ def to_pull(store: Store, needs: Iterable[Need]) -> list[str]:
 
 
 def require(store: Store, needs: Sequence[Need]) -> None:
-    """See that every need can be met: some file of each is there and may be used; its bytes are checked by `find`.
+    """See that every need can be met: some file of each is there, of the right size, and may be used.
+
+    Its bytes are compared by `find`, when its turn comes: hashing them all takes seconds.
 
     What the permissive profile leaves out is logged, needed or not.
 
     Raises:
         LicenceNotAccepted: Some may not be used.
         WeightsMissing: Some are nowhere.
+        WeightsDamaged: One is truncated.
     """
     if store.licences.only_commercial:
         names = ", ".join(file.name for file in store.manifest.files.values() if store.licences.leaves_out(file))
@@ -69,21 +72,29 @@ def require(store: Store, needs: Sequence[Need]) -> None:
         raise _left_out(left_out)
     if forbidden:
         raise _not_accepted(store, forbidden)
-    missing = [files for files in needs if not any(store.locate(file.name) for file in files)]
-    if len(missing) == 1:
-        store.find(*(file.name for file in missing[0]))
+    usable = [[file for file in files if store.may_use(file)] for files in needs]
+    missing = [files for files in usable if not any(store.locate(file.name) for file in files)]
     if missing:
-        names = ", ".join(" or ".join(file.name for file in files) for files in missing)
-        raise WeightsMissing(
-            f"weights are missing: {names}; searched: {store.searched()}; "
-            f"get them with `python -m predictor weights pull {' '.join(to_pull(store, missing))}`"
-        )
+        raise _missing(store, missing)
+    for files in usable:
+        file, path = next((file, path) for file in files for path in store.locate(file.name))
+        store.check_size(file, path)
 
 
 def _official(manifest: Manifest, files: Need) -> list[WeightFile]:
     """Return the files that one of these is made from; the first of them where none is made."""
     sources = [manifest.files[source] for file in files for source in file.made_from]
     return sources or list(files[:1])
+
+
+def _missing(store: Store, missing: Sequence[Need]) -> WeightsMissing:
+    if len(missing) == 1:
+        return store.missing(missing[0])
+    names = ", ".join(" or ".join(file.name for file in files) for files in missing)
+    return WeightsMissing(
+        f"weights are missing: {names}; searched: {store.searched()}; "
+        f"get them with `python -m predictor weights pull {' '.join(to_pull(store, missing))}`"
+    )
 
 
 def _left_out(files: Sequence[WeightFile]) -> LicenceNotAccepted:

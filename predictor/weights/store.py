@@ -65,7 +65,7 @@ class Store:
             for path in self.locate(file.name):
                 self.check(file, path)
                 return path
-        raise self._missing(usable)
+        raise self.missing(usable)
 
     def locate(self, name: str) -> list[Path]:
         """Return where a file is, in the order of the search, unchecked."""
@@ -77,10 +77,8 @@ class Store:
         Raises:
             WeightsMissing, WeightsDamaged, WeightsUnknown: As `find` says.
         """
+        self.check_size(file, path)
         try:
-            size = path.stat().st_size
-            if file.size and size != file.size:
-                raise _of_wrong_size(file, path, size)
             expected = self.expected_sha256(file, path)
             actual = self.memory.sha256_of(path)
         except OSError as error:
@@ -90,6 +88,19 @@ class Store:
             raise WeightsDamaged(
                 f"{path} is damaged: its sha256 is {actual[:12]}… where {source} {expected[:12]}…; {_replace(file)}"
             )
+
+    def check_size(self, file: WeightFile, path: Path) -> None:
+        """Compare no more than a file's size, which takes no time.
+
+        Raises:
+            WeightsMissing, WeightsDamaged: As `find` says.
+        """
+        try:
+            size = path.stat().st_size
+            if file.size and size != file.size:
+                raise _of_wrong_size(file, path, size)
+        except OSError as error:
+            raise WeightsMissing(f"{path} cannot be read: {error.strerror}") from error
 
     def expected_sha256(self, file: WeightFile, path: Path) -> str:
         """Return the sha256 a file must have.
@@ -120,7 +131,8 @@ class Store:
         """Return whether the profile and the accepted licences allow a file."""
         return not self.licences.leaves_out(file) and self.licences.accepts(self.manifest, file)
 
-    def _missing(self, files: Sequence[WeightFile]) -> WeightsMissing:
+    def missing(self, files: Sequence[WeightFile]) -> WeightsMissing:
+        """Return the error that none of some files is there, and how to get one."""
         names = [file.name for file in files]
         subject = names[0] if len(names) == 1 else f"neither {' nor '.join(names)}"
         is_in = "is in none of" if len(names) == 1 and self.folders else "is not in" if len(names) == 1 else "is in"
