@@ -48,7 +48,7 @@ def test_boxes_landmarks_and_scores_are_theirs(
 
         kept = [could_be_swapped(*one, picture) for one in zip(boxes, landmarks, strict=True)]
         boxes, landmarks = boxes[kept], landmarks[kept]
-        assert len(faces) == len(boxes) >= 100
+        assert len(faces) == len(boxes) >= 50
         mine = np.array([(one.box.left, one.box.top, one.box.right, one.box.bottom) for one in faces])
         # scores that are equal but for rounding may change places
         distances = np.abs(mine[:, None] - boxes[None, :, :4]).max(axis=2)
