@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _KSERVE_MODELS = Path("/mnt/models")
 _COMMAND = "python -m predictor weights"
-_LFS_POINTER = b"version https://git-lfs"
+_LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 
 
 @dataclass(frozen=True, slots=True)

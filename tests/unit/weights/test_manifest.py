@@ -91,11 +91,11 @@ def test_a_file_that_is_not_in_the_manifest_is_named_with_what_to_do() -> None:
 
 
 def test_a_key_of_the_operators_takes_the_place_of_ours_and_the_rest_stays(tmp_path: Path) -> None:
-    mine = written(tmp_path, '[files."inswapper_128.onnx"]\nurl = "http://mirror.internal/a.onnx"\nmirrors = []\n')
+    mine = written(tmp_path, '[files."inswapper_128.onnx"]\nurl = "http://mirror.test/a.onnx"\nmirrors = []\n')
 
     file = read_manifest(mine).files["inswapper_128.onnx"]
 
-    assert file.addresses == ["http://mirror.internal/a.onnx"]
+    assert file.addresses == ["http://mirror.test/a.onnx"]
     assert file.sha256 == OWN.files["inswapper_128.onnx"].sha256
 
 
