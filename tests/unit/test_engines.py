@@ -72,7 +72,9 @@ def test_single_steps_of_a_recipe_are_replaced() -> None:
 
 
 def test_an_unknown_recipe_is_told_with_those_there_are() -> None:
-    with pytest.raises(StartupError, match=r"^PREDICTOR_RECIPE: there is no 'embeded'; available: embedded"):
+    with pytest.raises(
+        StartupError, match=r"^PREDICTOR_RECIPE: there is no 'embeded'; available: embedded, onnx, reference$"
+    ):
         recipe_of(Settings(recipe="embeded"))
 
 

@@ -12,9 +12,11 @@ from onnx import TensorProto, helper
 from PIL import Image as PillowImage
 
 from predictor.detectors import DETECTORS
+from predictor.engines import Recipe
 from predictor.errors import ProviderUnavailable, StageFailed, StartupError
 from predictor.faces import Face, Image
 from predictor.loader import load
+from predictor.pipeline import Pipeline
 from predictor.resources import Resources
 from predictor.restorers import RESTORERS
 from predictor.runtime.providers import Sessions, session_opener
@@ -22,7 +24,7 @@ from predictor.runtime.session import Network, OpenedSession, Session
 from predictor.settings import Settings
 from predictor.swappers import SWAPPERS
 from predictor.upsamplers import UPSAMPLERS
-from tests.unit.fakes import FakeDetector, FakeRestorer, FakeSwapper, FakeUpsampler, face_at, plain
+from tests.unit.fakes import FakeDetector, FakeRestorer, Fakes, FakeSwapper, FakeUpsampler, face_at, plain
 
 
 def no_session(_model: object) -> Session:
@@ -80,6 +82,21 @@ def test_what_keeps_it_from_working_is_a_sentence_for_the_operator(
         load(settings.model_copy(update={step: name}), no_session)
 
     assert caught.value.sentence.startswith(sentence)
+
+
+def test_the_recipe_reference_is_built_from_the_packages(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    built: list[Recipe] = []
+
+    def building(recipe: Recipe, _weights: object, max_faces: int) -> Pipeline:
+        built.append(recipe)
+        return Fakes(swapper=FakeSwapper(paint=lambda crop, _: crop), restorer=None).pipeline(max_faces)
+
+    monkeypatch.setattr("predictor.loader.require", lambda *_: None)  # their files are not here
+    monkeypatch.setattr("predictor.reference.recipe.build", building)
+
+    load(settings.model_copy(update={"recipe": "reference"}), no_session)
+
+    assert [(one.detector, one.embedder) for one in built] == [("fake", "arcface")]
 
 
 def test_a_folder_that_is_not_there_keeps_it_from_working(settings: Settings, tmp_path: Path) -> None:
