@@ -8,6 +8,8 @@ not to spin: it burnt 36 ms of a processor after every call, and a job that chan
 
 from __future__ import annotations
 
+import contextlib
+import io
 import logging
 from typing import TYPE_CHECKING, Any
 
@@ -99,7 +101,7 @@ class GpuEngine:
                 f"PREDICTOR_PROVIDER: {self.provider} cannot be had, the installed ONNX Runtime is built without it; "
                 "install the extra cuda in place of the others, or choose auto"
             )
-        ort.preload_dlls()  # NVIDIA's libraries where they came as packages
+        _load_libraries()
         try:
             self.open(Network("identity", _identity(), {}), "fp32")
         except EngineFailed as error:
@@ -202,6 +204,15 @@ def _options(threads: int) -> Any:  # noqa: ANN401  ONNX Runtime has no types
     options.log_severity_level = _FATAL_ONLY
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return options
+
+
+def _load_libraries() -> None:
+    """Load NVIDIA's libraries where they came as packages; what ONNX Runtime prints of missing ones is logged."""
+    ort.set_default_logger_severity(_FATAL_ONLY)
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        ort.preload_dlls()
+    if printed.getvalue():
+        _log.info("%s", " ".join(printed.getvalue().split()))
 
 
 def _identity() -> bytes:

@@ -6,7 +6,9 @@ told to.
 
 from __future__ import annotations
 
+import logging
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
@@ -51,6 +53,7 @@ class Card:
 
     def _preload(self) -> None:
         self.libraries_loaded = True
+        sys.stdout.write("libcublas is missing\n")
 
     def _session(self, model: bytes | str, options: object, *, providers: Chain, enable_fallback: int) -> object:
         assert not enable_fallback  # it would print, and try again on its own
@@ -81,14 +84,23 @@ def test_a_build_without_cuda_is_refused_before_anything_is_opened(monkeypatch: 
 
 @pytest.mark.parametrize("provider", ["cuda", "tensorrt"])
 def test_a_card_that_does_not_answer_is_refused_though_onnx_runtime_goes_on_without(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, provider: str
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+    provider: str,
 ) -> None:
     card = Card(built_for=[TENSORRT, CUDA], answers=False).install(monkeypatch)
 
-    with pytest.raises(ProviderUnavailable, match=f"^PREDICTOR_PROVIDER: {provider} cannot be had, no graphics card"):
+    with (
+        caplog.at_level(logging.INFO),
+        pytest.raises(ProviderUnavailable, match=f"^PREDICTOR_PROVIDER: {provider} cannot be had, no graphics card"),
+    ):
         engine(provider, tmp_path)
 
     assert card.libraries_loaded
+    assert "libcublas is missing" in caplog.text  # and not on the terminal
+    assert capsys.readouterr() == ("", "")
 
 
 def test_a_network_that_falls_back_to_the_processor_is_no_session(card: Card, network: Path) -> None:

@@ -168,3 +168,18 @@ def test_bf16_is_for_processors_that_have_it(
     monkeypatch.setattr("openvino.Core.get_property", lambda *_: capabilities)
 
     assert OpenVinoEngine(1, tmp_path).reduced == reduced
+
+
+def test_what_bounds_memory_is_accepted_and_its_end_would_be_told(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    OpenVinoEngine(1)
+    assert caplog.text == ""
+
+    def refuse(*_: object) -> None:
+        raise RuntimeError("Unsupported property")
+
+    monkeypatch.setattr("openvino.Core.set_property", refuse)
+    OpenVinoEngine(1)
+
+    assert "memory will grow with every new size of a picture: Unsupported property" in caplog.text
