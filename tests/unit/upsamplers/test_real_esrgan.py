@@ -11,9 +11,11 @@ import pytest
 
 from predictor.errors import DeadlineExceeded, StageFailed
 from predictor.faces import Image
-from predictor.imaging.picture import Picture
+from predictor.imaging.codec import decode, encode
+from predictor.imaging.picture import OutputKind, Picture
 from predictor.imaging.tiling import Tiling
 from predictor.job import Job
+from predictor.options import OutputOptions
 from predictor.resources import Resources
 from predictor.runtime.providers import session_opener
 from predictor.runtime.session import Network, Session, Tensor
@@ -271,16 +273,21 @@ def test_networks_are_opened_under_names_of_their_own_with_a_picture_to_prove_th
         assert list(network.probe) == [declared.name]
 
 
+@pytest.mark.parametrize("kind", ["png", "webp"])
 @pytest.mark.parametrize("scale", [2, 4])
-def test_transparency_is_kept_and_enlarged_with_the_picture(resources: Resources, astronaut: Image, scale: int) -> None:
+def test_transparency_is_kept_and_enlarged_with_the_picture(
+    resources: Resources, astronaut: Image, scale: int, kind: OutputKind
+) -> None:
     image = np.ascontiguousarray(astronaut[60:100, 180:250])
     alpha = np.zeros((40, 70), np.uint8)
     alpha[10:30, 20:50] = 255
-    picture = Picture(image, "png", alpha=alpha)
+    picture = decode(encode(Picture(image, kind, alpha=alpha), OutputOptions("same"), None), "image", 10**6)
 
-    enlarged = picture.with_image(open_x4v3(resources).upsample(image, scale))
+    enlarged = picture.with_image(open_x4v3(resources).upsample(picture.image, scale))
+    answer = decode(encode(enlarged, OutputOptions("same"), None), "image", 10**6)
 
-    assert enlarged.alpha is not None
-    assert enlarged.alpha.shape == (40 * scale, 70 * scale)
-    assert enlarged.alpha[20 * scale, 35 * scale] == 255
-    assert enlarged.alpha[0, 0] == 0
+    assert answer.format == kind
+    assert answer.alpha is not None
+    assert answer.alpha.shape == (40 * scale, 70 * scale)
+    assert answer.alpha[20 * scale, 35 * scale] == 255
+    assert answer.alpha[0, 0] == 0
