@@ -73,7 +73,7 @@ def sees_much(size: Size, weights: Folder, tmp_path_factory: pytest.TempPathFact
     """A detector whose scores lie about the threshold: hundreds of boxes are decoded and weighed against each other."""
     folder = tmp_path_factory.mktemp("sees_much")
     if size == "full":
-        graph = scrfd.scrfd(scrfd.FULL, score_bias=-1.5)
+        graph = scrfd.scrfd(scrfd.FULL, score_bias=-1.0)
     else:
         graph = scrfd.scrfd(replace(scrfd.TINY, sees_marks=False, variation=0.2), score_bias=0.0)
     (folder / "det_10g.onnx").write_bytes(graph)
