@@ -31,6 +31,9 @@ def export(module: torch.nn.Module, example: torch.Tensor, free_axes: Sequence[i
     Raises:
         ConversionFailed: torch cannot say it in ONNX.
     """
+    for each in module.modules():
+        if hasattr(each, "inplace"):
+            each.inplace = False  # the same function; the exporter takes twice as long where it has to say so itself
     free = dict.fromkeys(free_axes, torch.export.Dim.DYNAMIC)
     with warnings.catch_warnings():
         # torch's exporter copies an object of torch's own that warns of being old

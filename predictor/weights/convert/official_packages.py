@@ -34,7 +34,7 @@ def make_importable() -> None:
     except ModuleNotFoundError as error:
         raise PackagesMissing(
             f"{error.name} is not installed; converting weights and the reference recipe need torch and the official"
-            " packages: make setup-torch, or see Environments in CONTRIBUTING.md"
+            " packages: make setup-torch"
         ) from error
 
 
