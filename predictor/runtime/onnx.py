@@ -13,7 +13,6 @@ import io
 import logging
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import onnxruntime as ort
 from onnx import TensorProto, helper
 
@@ -169,7 +168,7 @@ class BoundSession(OnnxSession):
     def _run(self, output_names: Sequence[str] | None, input_feed: Mapping[str, Tensor]) -> list[Tensor]:
         binding = self._session.io_binding()  # one a call: threads must not share it
         for name, tensor in input_feed.items():
-            binding.bind_cpu_input(name, np.ascontiguousarray(tensor))
+            binding.bind_cpu_input(name, tensor)
         for name in output_names or [node.name for node in self.get_outputs()]:
             binding.bind_output(name, self._device)
         self._session.run_with_iobinding(binding)

@@ -156,8 +156,9 @@ def session_opener(
 
 
 def _best(threads: int, plain: Engine) -> Engine:
-    """Return the best engine there is: a graphics card, or OpenVINO, which beats ONNX Runtime on every network here.
+    """Return the best engine there is: a graphics card, or OpenVINO, or ONNX Runtime on the processor.
 
+    A rule and no race: after a restart the same request shall give the same bytes.
     TensorRT is nobody's default: it builds for minutes before the first answer.
     """
     for provider in ("cuda", "openvino"):

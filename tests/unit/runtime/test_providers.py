@@ -185,13 +185,32 @@ def test_a_precision_that_the_engine_lacks_is_refused_with_those_it_has() -> Non
         Sessions(plain(), plain(), "bf16")
 
 
-def test_the_processor_is_not_compared_with_itself(network: Path) -> None:
-    sessions = session_opener("cpu", strict=True)
+def test_the_processor_is_not_compared_with_itself() -> None:
+    engine = plain()
+    sessions = Sessions(engine, engine, strict=True)
 
-    session = sessions(Network("sums", network, {"picture": np.ones((10, 3, 32, 32), np.float32)}))
+    sessions(NETWORK)
 
-    assert session.run(None, {"picture": np.ones((10, 3, 32, 32), np.float32)})[0].shape == (10, 1, 16, 16)
-    assert sessions.opened == (OpenedSession("sums", "cpu", "fp32"),)
+    assert engine.opened == ["fp32"]
+    assert sessions.opened == (OpenedSession("network", "cpu", "fp32"),)
+
+
+def test_the_processor_is_always_there(network: Path) -> None:
+    picture = {"picture": np.ones((10, 3, 32, 32), np.float32)}
+
+    session = session_opener("cpu", strict=True)(Network("sums", network, picture))
+
+    assert session.run(None, picture)[0].shape == (10, 1, 16, 16)
+
+
+def test_two_builds_of_onnx_runtime_are_refused_before_anything_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> None:
+        raise StartupError("two are installed")
+
+    monkeypatch.setattr(providers, "require_one_runtime", refuse)
+
+    with pytest.raises(StartupError, match="two are installed"):
+        session_opener("cpu")
 
 
 def test_a_session_has_the_threads_that_were_asked_for_or_else_all_there_are(network: Path) -> None:

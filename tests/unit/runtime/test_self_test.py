@@ -23,7 +23,7 @@ def test_equal_is_equal_even_where_nothing_spreads() -> None:
 
 
 def test_whole_numbers_do_not_wrap_around() -> None:
-    assert deviation(np.array([0, 2], np.uint8), np.array([1, 1], np.uint8)) == pytest.approx(1.0)
+    assert deviation(np.array([0, 200], np.uint8), np.array([100, 100], np.uint8)) == pytest.approx(1.0)
 
 
 def test_what_is_within_the_tolerance_agrees() -> None:
