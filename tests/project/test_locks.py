@@ -79,7 +79,7 @@ def test_every_direct_dependency_is_locked_once_within_its_bounds(root: Path, fl
     assert all(len(versions) == 1 for versions in locked.values())
 
 
-@pytest.mark.parametrize("flavour", FLAVOURS)
+@pytest.mark.parametrize("flavour", [*FLAVOURS, "torch"])
 def test_every_locked_package_has_hashes_and_no_address_of_an_index(root: Path, flavour: str) -> None:
     text = (root / "requirements" / f"{flavour}.txt").read_text()
 
@@ -88,7 +88,7 @@ def test_every_locked_package_has_hashes_and_no_address_of_an_index(root: Path, 
     assert not re.search(r"://|^-|^#.*(?:uv|pip)|@ ", text, re.MULTILINE)
 
 
-@pytest.mark.parametrize("flavour", FLAVOURS)
+@pytest.mark.parametrize("flavour", [*FLAVOURS, "torch"])
 def test_what_the_overrides_leave_out_is_out(root: Path, flavour: str) -> None:
     folder = root / "requirements"
     files = [folder / f"overrides-{name}.txt" for name in (flavour, "serving") if name == flavour or flavour != "dev"]
