@@ -1,7 +1,7 @@
 """Opens networks with OpenVINO's own package, and is the only place that imports it.
 
 It alone runs convolutions in bf16 where the processor can: half of ONNX Runtime's processor time or less on all of our
-networks; in fp32 it takes 0.75 to 1.06 of it. ONNX Runtime's OpenVINO provider would do the same, but comes as a build
+networks; in fp32 it takes 0.74 to 1.06 of it. ONNX Runtime's OpenVINO provider would do the same, but comes as a build
 that takes the place of the plain one and lags behind it. A graph is compiled once with the shapes it declares, free
 ones left free: measured as fast as a compiled model for every shape, without a copy of the weights for each.
 """
