@@ -21,41 +21,51 @@ _LONG_MILLISECONDS = 60_000.0
 
 
 def compare(
-    rows: Sequence[Row], workers: Mapping[str, Worker], floors: Mapping[str, Mapping[str, float | None]], *, quick: bool
+    rows: Sequence[Row],
+    workers: Mapping[str, Worker],
+    floors: Mapping[str, Mapping[str, float | None]],
+    *,
+    quick: bool,
 ) -> list[Result]:
-    """Run every row: a warm-up of each side, then rounds of reference and ours.
+    """Run every task: a warm-up of each side, then rounds of the reference and of every side of ours that has a row.
 
     Args:
-        rows: What to compare.
+        rows: What to compare; rows of one task share the reference's runs.
         workers: By side.
         floors: Milliseconds by side and task; None where no network runs.
         quick: Fewer rounds.
 
+    Returns:
+        A result for each row, in their order.
+
     Raises:
         BenchFailed: A side broke down.
     """
-    results = []
-    with tqdm(rows, unit="job", disable=None) as bar:
-        for row in bar:
-            bar.set_postfix_str(row.job)
-            results.append(
-                _compare(row, workers["reference"], workers[row.side], floors[row.side][row.task], quick=quick)
-            )
-            tqdm.write(f"{row.job}: {results[-1].ratio:.1f} times faster{_goal(row)}", file=sys.stderr)
-    return results
+    results: dict[Row, Result] = {}
+    with tqdm(dict.fromkeys(row.task for row in rows), unit="task", disable=None) as bar:
+        for task in bar:
+            bar.set_postfix_str(task)
+            costs = _costs(task, {side: workers[side] for side in _sides(task, rows)}, quick=quick)
+            for row in (row for row in rows if row.task == task):
+                results[row] = Result(row, costs["reference"], costs[row.side], floors[row.side][task])
+                tqdm.write(f"{row.job}: {results[row].ratio:.1f} times faster{_goal(row)}", file=sys.stderr)
+    return [results[row] for row in rows]
 
 
-def _compare(row: Row, reference: Worker, ours: Worker, floor_ms: float | None, *, quick: bool) -> Result:
-    warm_up = _round(row, reference, ours)
-    long = sum(cost.milliseconds for cost in warm_up) > _LONG_MILLISECONDS
+def _sides(task: str, rows: Sequence[Row]) -> list[str]:
+    return ["reference", *dict.fromkeys(row.side for row in rows if row.task == task)]
+
+
+def _costs(task: str, workers: Mapping[str, Worker], *, quick: bool) -> dict[str, list[Cost]]:
+    warm_up = {side: worker.run(task) for side, worker in workers.items()}
+    long = sum(cost.milliseconds for cost in warm_up.values()) > _LONG_MILLISECONDS
     count = _ROUNDS_LONG if long else _ROUNDS_QUICK if quick else _ROUNDS
-    rounds = [_round(row, reference, ours) for _ in range(count)]
-    return Result(row, [one for one, _ in rounds], [one for _, one in rounds], floor_ms)
+    costs: dict[str, list[Cost]] = {side: [] for side in workers}
+    for _ in range(count):
+        for side, worker in workers.items():
+            costs[side].append(worker.run(task))
+    return costs
 
 
 def _goal(row: Row) -> str:
     return "" if row.goal is None else f" (goal {row.goal:g})"
-
-
-def _round(row: Row, reference: Worker, ours: Worker) -> tuple[Cost, Cost]:
-    return reference.run(row.task), ours.run(row.task)

@@ -58,6 +58,17 @@ def test_a_row_is_run_by_the_side_it_names_with_the_floor_of_that_side() -> None
     assert result.floor_ms == 4.0
 
 
+def test_rows_of_one_task_share_the_runs_of_the_reference() -> None:
+    workers, log = _sides()
+    rows = [Row("A", "a"), Row("B", "b"), Row("A in fp32", "a", side="ours_fp32")]
+
+    results = compare(rows, workers, FLOORS, quick=True)
+
+    assert [result.row for result in results] == rows
+    assert log[:3] == [("reference", "a"), ("ours", "a"), ("ours_fp32", "a")]
+    assert len([one for one in log if one == ("reference", "a")]) == 4
+
+
 def test_a_round_longer_than_a_minute_is_run_twice_and_a_quick_one_three_times() -> None:
     long, log_long = _sides(400.0)  # 80 s in the warm-up
     quick, log_quick = _sides()
