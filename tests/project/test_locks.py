@@ -142,15 +142,18 @@ sys.meta_path.insert(0, Hidden())
 '''
 
 
+@pytest.mark.parametrize("flavour", ["cpu", "openvino"])
 def test_the_server_swaps_with_nothing_but_what_the_lock_of_serving_holds(
-    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flavour: str
 ) -> None:
     grpc = pytest.importorskip("grpc")
-    locked = sorted(_locked(root, "cpu", "3.11"))
+    locked = sorted(_locked(root, flavour, "3.11"))
     (tmp_path / "sitecustomize.py").write_text(BLOCK.format(locked=locked))
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     http_port, grpc_port = free_ports(2)
     settings = {"HTTP_PORT": str(http_port), "GRPC_PORT": str(grpc_port), "DRAIN_DELAY_SECONDS": "0"}
+    # what is hidden can be seen to be installed, so `auto` would go for it
+    settings |= {"PROVIDER": flavour, "STRICT_PROVIDER": "true"}
     swap = Swap(ASTRONAUT.read(), [GRACE_HOPPER.read()])
 
     with (
