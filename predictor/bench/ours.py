@@ -11,7 +11,7 @@ import numpy as np
 from predictor.bench import scene
 from predictor.bench.floor import peak
 from predictor.destinations import Destinations
-from predictor.detectors import DETECTORS
+from predictor.detectors.scrfd import Scrfd, scrfd_network
 from predictor.embedders import EMBEDDERS
 from predictor.imaging.alignment import align
 from predictor.job import Job
@@ -42,18 +42,18 @@ _OUTPUT = OutputOptions("same", 95)
 
 
 class Planted:
-    """A detector that does its work on every picture, and then finds the faces that are really there.
+    """A detector that does the work of its first step on every picture, and then finds the faces that are really there.
 
-    With random weights it would find none.
+    With random weights it would find none, and go on to the steps for pictures that seem to have none.
     """
 
-    def __init__(self, detector: Detector, scenes: Sequence[scene.Scene]) -> None:
+    def __init__(self, detector: Scrfd, scenes: Sequence[scene.Scene]) -> None:
         self._detector = detector
         self._faces = {one.image.shape: one.faces for one in scenes}
 
     def detect(self, image: Image) -> list[Face]:
         """Return the faces of the picture of that size."""
-        self._detector.detect(image)
+        self._detector.plain(image)
         return list(self._faces[image.shape])
 
 
@@ -65,8 +65,9 @@ class Free:
         self._target = next(name for name, tensor in network.probe.items() if tensor.ndim == _RANK_OF_PICTURES)
 
     def run(self, _: Sequence[str] | None, input_feed: Mapping[str, Tensor]) -> list[Tensor]:
-        """Return what came in."""
-        return [input_feed[self._target]]
+        """Return what came in, a little brighter or darker by who is asked for."""
+        (source,) = (tensor for name, tensor in input_feed.items() if name != self._target)
+        return [input_feed[self._target] + source[:, :1, None, None] / 255]
 
     def get_inputs(self) -> Sequence[Node]:
         """Return the inputs."""
@@ -96,8 +97,10 @@ class Ours:
     def __init__(self, resources: Resources, *, random: bool) -> None:
         self.facts: Mapping[str, object] = {}
         self._source, self._destination = scene.source(), scene.six_faces()
-        detector = DETECTORS["scrfd"](resources)
-        self._detector = Planted(detector, [self._source, self._destination]) if random else detector
+        detector = Scrfd(resources.open_session(scrfd_network(resources.weights.find("det_10g.onnx"))))
+        self._detector: Detector = detector
+        if random:
+            self._detector = Planted(detector, [self._source, self._destination])
         self._embedder = EMBEDDERS["arcface"](resources)
         self._restorer = RESTORERS["gfpgan_1.4"](resources)
         self._upsampler = UPSAMPLERS["real_esrgan"](resources)

@@ -51,9 +51,10 @@ class Scrfd:
         Raises:
             StageFailed: The network's answer cannot be right: not finite, or constant.
         """
-        return self._plain(image) or find(image, self._look, LADDER[1:])
+        return self.plain(image) or find(image, self._look, LADDER[1:])
 
-    def _plain(self, image: Image) -> list[Face]:
+    def plain(self, image: Image) -> list[Face]:
+        """Return what the first step of the ladder finds: insightface's own two sizes."""
         if min(image.shape[:2]) * min(_SIDES) < max(image.shape[:2]):
             return []  # so narrow that the class would shrink it to nothing
         seen = self._seen(image, _SIDES)
