@@ -24,7 +24,7 @@ RESOLVE := $(ORDINARY) $(BIN)/uv --no-config --quiet pip compile pyproject.toml 
 	--upgrade --generate-hashes --no-header
 FLAVOURS := cpu openvino cuda
 
-.PHONY: help demo serve test check lock setup setup-torch
+.PHONY: help demo serve test check manifests render lock setup setup-torch
 
 help:  ## list the words
 	@echo "make WORD"
@@ -45,6 +45,12 @@ check: $(STAMP)  ## all gates: format, lint, types, imports, locks, tests with c
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m pytest --cov --cov-report=term
+
+manifests: $(STAMP)  ## check charts/ and deploy/: lint, render, schemas, every refusal (part of `make check`)
+	@$(BIN)/python -m pytest tests/manifests
+
+render: $(STAMP)  ## write deploy/ anew from the chart
+	@$(BIN)/python -m tests.manifests.deployed
 
 lock: $(STAMP)  ## resolve the lock files anew, and prove each by installing it
 	$(RESOLVE) --extra cpu --group dev --overrides requirements/overrides-dev.txt --output-file requirements/dev.txt >/dev/null

@@ -30,7 +30,8 @@ def read_values(path: Path) -> dict[str, Any]:
 def lint(values: Values) -> list[str]:
     """Return what `helm lint --strict` has to say beyond information."""
     report = helm_python.lint(CHART, dict(values), strict=True, namespace=NAMESPACE)
-    return [m["error"] for m in report["messages"] if m["severity"] > 1] + report["errors"]  # 1 is information
+    errors: list[str] = report["errors"]
+    return [m["error"] for m in report["messages"] if m["severity"] > 1] + errors  # 1 is information
 
 
 def render_texts(values: Values | None = None, release: str = RELEASE, namespace: str = NAMESPACE) -> dict[str, str]:

@@ -8,29 +8,36 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import TypeAlias, cast
 
-Schema = dict[str, Any]
+Json: TypeAlias = "dict[str, Json] | list[Json] | str | float | bool | None"
+Schema: TypeAlias = dict[str, Json]
 
-_KEEPS_UNKNOWN = "x-kubernetes-preserve-unknown-fields"
-_NAMES = {"apiVersion": {"type": "string"}, "kind": {"type": "string"}, "metadata": {"type": "object"}}
 _WORTH_SHARING = 200
 """Characters from which on a part that is repeated is said once."""
 
 
-def strict(schema: Any) -> Any:
-    """Return a schema of a CRD that refuses fields it does not name, and validates as JSON schema."""
-    if isinstance(schema, list):
-        return [strict(part) for part in schema]
+def of_crd(crd: Schema) -> Schema:
+    """Return the strict schema of a CRD's only version, without its status."""
+    (version,) = cast("list[Schema]", cast("Schema", crd["spec"])["versions"])
+    made = cast("Schema", strict(cast("Schema", version["schema"])["openAPIV3Schema"]))
+    fields = cast("Schema", made["properties"])
+    fields.pop("status", None)
+    fields["metadata"] = {"type": "object"}  # the API server's own to check
+    return made
+
+
+def strict(schema: Json) -> Json:
+    """Return a schema that refuses fields it does not name, and that a JSON schema validator understands."""
     if not isinstance(schema, dict):
-        return schema
-    made = {key: strict(part) for key, part in schema.items() if not _is_documentation(key, part)}
+        return _in_parts(schema, strict)
+    made = {key: strict(part) for key, part in schema.items() if key != "description" or not isinstance(part, str)}
     if made.pop("x-kubernetes-int-or-string", False):
-        made.pop("anyOf", None)
-        made.pop("pattern", None)  # of the string form only; the API server's check of quantities
+        made = {key: part for key, part in made.items() if key not in {"anyOf", "pattern"}}
         made["type"] = ["integer", "string"]
-    keeps_unknown = made.pop(_KEEPS_UNKNOWN, False)
+    keeps_unknown = made.pop("x-kubernetes-preserve-unknown-fields", False)
+    # a map of fields may have one called `properties`; only a schema has a type in words
     if "properties" in made and isinstance(made.get("type"), str) and not keeps_unknown:
         made["additionalProperties"] = False
     return made
@@ -41,54 +48,46 @@ def small(schema: Schema, unused: Iterable[str]) -> Schema:
     pruned = _without(schema, set(unused))
     counts: Counter[str] = Counter()
     _count(pruned, counts)
-    shared = {text: f"part{number}" for number, text in enumerate(sorted(t for t, n in counts.items() if n > 1))}
-    whole: Schema = _share(pruned, shared, top=True)
-    whole["definitions"] = {name: _share(json.loads(text), shared, top=True) for text, name in shared.items()}
-    return whole
-
-
-def of_crd(crd: Schema) -> Schema:
-    """Return the strict schema of a CRD's first version."""
-    (version,) = crd["spec"]["versions"]
-    made: Schema = strict(version["schema"]["openAPIV3Schema"])
-    made["properties"].update(_NAMES)  # metadata is the API server's own to check
-    made["properties"].pop("status", None)
-    return made
-
-
-def _is_documentation(key: str, part: object) -> bool:
-    return key == "description" and isinstance(part, str)
-
-
-def _without(schema: Any, unused: set[str]) -> Any:
-    if isinstance(schema, list):
-        return [_without(part, unused) for part in schema]
-    if not isinstance(schema, dict):
-        return schema
+    repeated = sorted(text for text, count in counts.items() if count > 1)
+    names = {text: f"part{number}" for number, text in enumerate(repeated)}
     return {
-        key: {name: _without(field, unused) for name, field in part.items() if name not in unused}
-        if key == "properties"
-        else _without(part, unused)
-        for key, part in schema.items()
+        **_referring(pruned, names),
+        "definitions": {name: _referring(json.loads(text), names) for text, name in names.items()},
     }
 
 
-def _text(schema: object) -> str:
-    return json.dumps(schema, sort_keys=True)
+def _in_parts(schema: Json, change: Callable[[Json], Json]) -> Json:
+    if isinstance(schema, dict):
+        return {key: change(part) for key, part in schema.items()}
+    return [change(part) for part in schema] if isinstance(schema, list) else schema
 
 
-def _count(schema: Any, counts: Counter[str]) -> None:
+def _without(schema: Json, unused: set[str]) -> Json:
+    if isinstance(schema, dict) and isinstance(fields := schema.get("properties"), dict):
+        schema = {**schema, "properties": {name: part for name, part in fields.items() if name not in unused}}
+    return _in_parts(schema, lambda part: _without(part, unused))
+
+
+def _count(schema: Json, counts: Counter[str]) -> None:
+    if text := _sharable(schema):
+        counts[text] += 1
     for part in schema.values() if isinstance(schema, dict) else schema if isinstance(schema, list) else ():
         _count(part, counts)
-    if isinstance(schema, dict) and isinstance(schema.get("type"), str | list) and len(text := _text(schema)) >= _WORTH_SHARING:
-        counts[text] += 1
 
 
-def _share(schema: Any, shared: dict[str, str], *, top: bool = False) -> Any:
-    if isinstance(schema, list):
-        return [_share(part, shared) for part in schema]
-    if not isinstance(schema, dict):
-        return schema
-    if not top and (name := shared.get(_text(schema))):
-        return {"$ref": f"#/definitions/{name}"}
-    return {key: _share(part, shared) for key, part in schema.items()}
+def _sharable(schema: Json) -> str:
+    """Return a schema as text, empty if it is none or too short to be worth a name."""
+    if not isinstance(schema, dict) or not isinstance(schema.get("type"), str | list):
+        return ""
+    text = json.dumps(schema, sort_keys=True)
+    return text if len(text) >= _WORTH_SHARING else ""
+
+
+def _referring(schema: Json, names: dict[str, str]) -> Schema:
+    """Return a schema whose parts are names where they have one."""
+
+    def part(inner: Json) -> Json:
+        name = names.get(_sharable(inner))
+        return {"$ref": f"#/definitions/{name}"} if name else _in_parts(inner, part)
+
+    return cast("Schema", _in_parts(schema, part))

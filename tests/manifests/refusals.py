@@ -213,8 +213,7 @@ REFUSALS = [
     Refusal(
         "max that is never reached",
         {"replicas": {"max": 3}},
-        "replicas.max is more than replicas.min, but autoscaling.class none never scales; "
-        "choose hpa, external or keda",
+        "replicas.max is more than replicas.min, but autoscaling.class none never scales; choose hpa, external or keda",
     ),
     Refusal(
         "no pods with an HPA",

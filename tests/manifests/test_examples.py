@@ -50,7 +50,10 @@ def test_the_notes_name_every_service_and_hold_a_call(values: dict[str, object])
     notes = render_texts(values)["NOTES.txt"]
 
     for service in of_kind("InferenceService", manifests(values)):
-        assert f"{service['metadata']['name']}: {service['metadata']['annotations']['serving.kserve.io/deploymentMode']}" in notes
+        assert (
+            f"{service['metadata']['name']}: {service['metadata']['annotations']['serving.kserve.io/deploymentMode']}"
+            in notes
+        )
     assert "/v1/models/faceswap:predict" in notes
     assert "<no value>" not in notes
 

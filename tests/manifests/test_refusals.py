@@ -38,7 +38,7 @@ def test_every_refusal_of_the_chart_stands_in_the_table() -> None:
         ({"model": {"reciep": "onnx"}}, "reciep"),
         ({"gpu": {"model": {"reciep": "onnx"}}}, "reciep"),
         ({"cpu": {"resource": "nvidia.com/gpu"}}, "resource"),
-        ({"autoscaling": {"keda": {"serverAdress": "http://x"}}}, "serverAdress"),
+        ({"autoscaling": {"keda": {"serverAdress": "http://prometheus"}}}, "serverAdress"),
         ({"weights": {"claim": {"class": "fast"}}}, "class"),
     ],
 )

@@ -336,7 +336,10 @@ def test_kserves_hpa_gets_the_two_fields_that_it_reads() -> None:
 
 def test_the_charts_own_hpa_scales_the_deployment_that_kserve_makes() -> None:
     behavior = {"scaleDown": {"stabilizationWindowSeconds": 30}}
-    values = {"autoscaling": {"class": "external", "target": 60, "behavior": behavior}, "replicas": {"min": 2, "max": 4}}
+    values = {
+        "autoscaling": {"class": "external", "target": 60, "behavior": behavior},
+        "replicas": {"min": 2, "max": 4},
+    }
 
     objects = manifests(values)
 
@@ -344,7 +347,10 @@ def test_the_charts_own_hpa_scales_the_deployment_that_kserve_makes() -> None:
     spec = autoscaler["spec"]
     assert spec["scaleTargetRef"] == {"apiVersion": "apps/v1", "kind": "Deployment", "name": "faceswap-cpu-predictor"}
     assert (spec["minReplicas"], spec["maxReplicas"], spec["behavior"]) == (2, 4, behavior)
-    assert spec["metrics"][0]["resource"] == {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 60}}
+    assert spec["metrics"][0]["resource"] == {
+        "name": "cpu",
+        "target": {"type": "Utilization", "averageUtilization": 60},
+    }
     assert _annotations(values)["serving.kserve.io/autoscalerClass"] == "external"
 
 
@@ -579,7 +585,11 @@ def test_what_selects_pods_selects_those_of_one_service() -> None:
 
     objects = manifests(values)
 
-    for kind, key in (("PodDisruptionBudget", "selector"), ("NetworkPolicy", "podSelector"), ("PodMonitor", "selector")):
+    for kind, key in (
+        ("PodDisruptionBudget", "selector"),
+        ("NetworkPolicy", "podSelector"),
+        ("PodMonitor", "selector"),
+    ):
         selected = [o["spec"][key]["matchLabels"] for o in of_kind(kind, objects)]
         assert selected == [
             {"serving.kserve.io/inferenceservice": "faceswap-cpu"},

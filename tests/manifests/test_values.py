@@ -83,7 +83,9 @@ def test_every_value_is_explained() -> None:
 def test_every_key_of_the_schema_has_a_default_to_see() -> None:
     given = _given(yaml.safe_load(VALUES))
     # what a service says again, what a list or map holds, and what nothing but a user can say
-    optional = re.compile(r"^(cpu|gpu|canary\.image|canary\.model|probes\.\w+|strategy|autoscaling\.behavior)\.|^global$")
+    optional = re.compile(
+        r"^(cpu|gpu|canary\.image|canary\.model|probes\.\w+|strategy|autoscaling\.behavior)\.|^global$"
+    )
 
     unseen = {key for key in _keys(SCHEMA) - given if not optional.match(key)}
 

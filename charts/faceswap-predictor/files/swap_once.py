@@ -32,9 +32,7 @@ def wait_until_ready(url: str, deadline: float) -> None:
 def swap_once(url: str, portrait: str) -> int:
     """Swap the portrait onto itself; return the bytes of the picture."""
     body = {"image": portrait, "destinations": [{"name": "portrait", "image": portrait}]}
-    request = urllib.request.Request(
-        f"{url}:predict", json.dumps(body).encode(), {"content-type": "application/json"}
-    )
+    request = urllib.request.Request(f"{url}:predict", json.dumps(body).encode(), {"content-type": "application/json"})
     try:
         with urllib.request.urlopen(request, timeout=300) as answer:
             (swapped,) = json.load(answer)["swapped_images"]

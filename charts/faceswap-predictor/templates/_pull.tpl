@@ -17,7 +17,8 @@ metadata:
     {{- $labels := include "faceswap-predictor.labels" .root | fromYaml }}
     {{- merge (dict "app.kubernetes.io/component" "weights-pull") $labels | toYaml | nindent 4 }}
 spec:
-  restartPolicy: OnFailure
+  # a pod that failed stays, with its log; the next one goes on where it was
+  restartPolicy: Never
   enableServiceLinks: false
   automountServiceAccountToken: false
   {{- with include "faceswap-predictor.serviceAccountName" .root }}
