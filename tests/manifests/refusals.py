@@ -95,6 +95,15 @@ REFUSALS = [
         "and mounts the whole claim; name the claim alone",
     ),
     Refusal(
+        "storage container for several",
+        {
+            "storageContainerName": "restricted",
+            "storageUris": [{"uri": "s3://weights"}],
+            "destinations": {"storageUri": "s3://portraits"},
+        },
+        "storageContainerName serves one URI at KServe's own place only; give one storageUris entry without mountPath",
+    ),
+    Refusal(
         "destinations from two places",
         {"destinations": {"configMap": "portraits", "pvc": {"claimName": "portraits"}}},
         "destinations come from one place: configMap, pvc or storageUri",
@@ -170,6 +179,17 @@ REFUSALS = [
         {"canary": {"enabled": True}},
         "canary: KServe takes one in mode container only with STORAGE_URI; give weights as one storageUris entry "
         "without mountPath, or use mode runtime",
+    ),
+    Refusal(
+        "canary with KServe's HPA",
+        {
+            "canary": {"enabled": True},
+            "storageUris": [{"uri": "s3://weights"}],
+            "autoscaling": {"class": "hpa"},
+            "replicas": {"max": 2},
+        },
+        "canary: with the class hpa KServe leaves the canary's HPA behind for ever, with keda it makes it an empty "
+        "ScaledObject and fails; use none or external, which scale the stable predictor only",
     ),
     Refusal(
         "canary larger than the stable",

@@ -85,6 +85,9 @@ with a sentence that says what to do instead; values.schema.json refuses what is
 {{- end -}}
 {{- end -}}
 {{- end -}}
+{{- if and .storageContainerName .storage (not $single) -}}
+{{- fail "storageContainerName serves one URI at KServe's own place only; give one storageUris entry without mountPath" -}}
+{{- end -}}
 {{- $from := .destinations -}}
 {{- if gt (len (compact (list $from.configMap $from.pvc.claimName $from.storageUri))) 1 -}}
 {{- fail "destinations come from one place: configMap, pvc or storageUri" -}}
@@ -162,6 +165,9 @@ with a sentence that says what to do instead; values.schema.json refuses what is
 {{- else -}}
 {{- if and (eq .mode "container") (not (include "faceswap-predictor.isSingleStorage" .)) -}}
 {{- fail "canary: KServe takes one in mode container only with STORAGE_URI; give weights as one storageUris entry without mountPath, or use mode runtime" -}}
+{{- end -}}
+{{- if has .autoscaling.class (list "hpa" "keda") -}}
+{{- fail "canary: with the class hpa KServe leaves the canary's HPA behind for ever, with keda it makes it an empty ScaledObject and fails; use none or external, which scale the stable predictor only" -}}
 {{- end -}}
 {{- if gt (int .canary.replicas) (int .replicas.min) -}}
 {{- fail "canary.replicas is more than replicas.min, which KServe refuses" -}}
