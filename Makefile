@@ -24,7 +24,7 @@ RESOLVE := $(ORDINARY) $(BIN)/uv --no-config --quiet pip compile pyproject.toml 
 	--upgrade --generate-hashes --no-header
 FLAVOURS := cpu openvino cuda
 
-.PHONY: help demo serve test check manifests render lock setup setup-torch
+.PHONY: help demo serve test check manifests render bench bench-memory lock setup setup-torch
 
 help:  ## list the words
 	@echo "make WORD"
@@ -51,6 +51,12 @@ manifests: $(STAMP)  ## check charts/ and deploy/: lint, render, schemas, every 
 
 render: $(STAMP)  ## write deploy/ anew from the chart
 	@$(BIN)/python -m tests.manifests.deployed
+
+bench: $(TORCH_STAMP)  ## ours against the peers' own packages, in turns; QUICK=1 takes 5 minutes, the whole about 30; out/bench
+	@$(TORCH_BIN)/python -m predictor bench --output out/bench $(if $(QUICK),--quick)
+
+bench-memory: $(TORCH_STAMP)
+	@$(TORCH_BIN)/python -m predictor.bench.memory --output out/bench
 
 lock: $(STAMP)  ## resolve the lock files anew, and prove each by installing it
 	$(RESOLVE) --extra cpu --group dev --overrides requirements/overrides-dev.txt --output-file requirements/dev.txt >/dev/null

@@ -42,6 +42,28 @@ examples:
 Faces are numbered from 1, left to right; `python -m predictor detect PICTURE` shows the numbers.
 Every picture made is marked as altered in its metadata.
 """
+_WEIGHTS_EPILOG = """\
+exit codes:
+  0  done
+  2  the command line is wrong
+  3  a file could not be had, made or trusted; the others were
+
+Nothing but `pull` ever downloads, and no server does. Proxies are those of HTTP_PROXY, HTTPS_PROXY and NO_PROXY.
+"""
+_PULL_EPILOG = (
+    """\
+examples:
+  everything that PREDICTOR_RECIPE=onnx needs, as its licences stand in PREDICTOR_ACCEPTED_LICENCES:
+      PREDICTOR_RECIPE=onnx python -m predictor weights pull
+  one file, its licence accepted for this call:
+      python -m predictor weights pull inswapper_128.onnx --accept-licence insightface-non-commercial --to /weights
+
+A pull that was stopped goes on where it was. A licence is accepted by its name; `weights list` shows where to read it.
+A server asks for PREDICTOR_ACCEPTED_LICENCES again: what was pulled with --accept-licence still needs it there.
+
+"""
+    + _WEIGHTS_EPILOG
+)
 
 
 def pairs(options: argparse.Namespace) -> tuple[Pair, ...]:
@@ -98,7 +120,7 @@ def parser(commands: Mapping[str, Callable[[argparse.Namespace], int]]) -> argpa
     """Return the parser of the whole command line.
 
     Args:
-        commands: What runs `serve`, `swap`, `enhance` and `detect`; the options name it as `run`.
+        commands: What runs `serve`, `swap`, `weights pull` and so on; the options name it as `run`.
     """
     whole = argparse.ArgumentParser(
         prog="python -m predictor",
@@ -127,7 +149,68 @@ def parser(commands: Mapping[str, Callable[[argparse.Namespace], int]]) -> argpa
     detect = _add(words, "detect", commands["detect"], "list the faces of pictures, numbered left to right")
     detect.add_argument("pictures", metavar="PICTURE", type=Path, nargs="+", help="pictures to look at")
     detect.add_argument("--json", action="store_true", help="a JSON object a picture instead of a table")
+    _add_weights(words, commands)
+    bench = _add(words, "bench", commands["bench"], "compare with the peers' own packages (needs the extra torch)")
+    bench.add_argument(
+        "-o", "--output", metavar="DIR", type=Path, required=True, help="folder for the table, made if needed"
+    )
+    bench.add_argument("--quick", action="store_true", help="fewer jobs and rounds: 5 minutes on 2 cores")
     return whole
+
+
+def _add_weights(
+    words: argparse._SubParsersAction[argparse.ArgumentParser],
+    commands: Mapping[str, Callable[[argparse.Namespace], int]],
+) -> None:
+    summary = "list, pull, verify and convert the files of weights"
+    weights = _parser(words, "weights", summary, _WEIGHTS_EPILOG).add_subparsers(required=True, metavar="COMMAND")
+    shown = _add(weights, "list", commands["weights list"], "list every file, its licence and where it stands")
+    shown.add_argument("--json", action="store_true", help="one JSON object instead of a table")
+    pull = _add(weights, "pull", commands["weights pull"], "download files and check them", epilog=_PULL_EPILOG)
+    _add_names(
+        pull, "files to pull, as `weights list` names them (default: those the recipe of the settings needs)", "*"
+    )
+    _add_making(pull)
+    pull.add_argument(
+        "--trust-first",
+        action="store_true",
+        help="take a file whose sha256 nobody knows, and record the sha256 of what came",
+    )
+    verify = _add(weights, "verify", commands["weights verify"], "hash files again and compare", epilog=_WEIGHTS_EPILOG)
+    _add_names(verify, "files to verify (default: all that are there)", "*")
+    convert = _add(
+        weights,
+        "convert",
+        commands["weights convert"],
+        "make ONNX files of official weights (needs the extra torch)",
+        epilog=_WEIGHTS_EPILOG,
+    )
+    _add_names(convert, "files to make: gfpgan_1.4.onnx, real_esrgan_x4v3.onnx, ...", "+")
+    _add_making(convert)
+    convert.add_argument(
+        "--denoise-strength",
+        metavar="0-1",
+        type=_blend,
+        help="of real_esrgan_x4v3.onnx: 1 is the official file, 0 keeps most noise and grain (default 1)",
+    )
+
+
+def _add_names(parser: argparse.ArgumentParser, summary: str, count: str) -> None:
+    parser.add_argument("names", metavar="FILE", nargs=count, help=summary)
+
+
+def _add_making(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--accept-licence",
+        metavar="ID",
+        action="append",
+        default=[],
+        dest="accepted_licences",
+        help="accept a licence for this call, besides those of PREDICTOR_ACCEPTED_LICENCES; may be repeated",
+    )
+    parser.add_argument(
+        "--to", metavar="DIR", type=Path, help="folder for the files (default PREDICTOR_WEIGHTS_DIR, else the cache)"
+    )
 
 
 def _add(
@@ -137,7 +220,15 @@ def _add(
     summary: str,
     epilog: str | None = None,
 ) -> argparse.ArgumentParser:
-    parser = words.add_parser(
+    parser = _parser(words, name, summary, epilog)
+    parser.set_defaults(run=run, parser=parser)
+    return parser
+
+
+def _parser(
+    words: argparse._SubParsersAction[argparse.ArgumentParser], name: str, summary: str, epilog: str | None
+) -> argparse.ArgumentParser:
+    return words.add_parser(
         name,
         help=summary,
         description=summary[0].upper() + summary[1:] + ".",
@@ -145,8 +236,6 @@ def _add(
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.set_defaults(run=run, parser=parser)
-    return parser
 
 
 def _add_output(parser: argparse.ArgumentParser, restore: float | None, upscale: int) -> None:

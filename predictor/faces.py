@@ -122,8 +122,10 @@ class FaceReport:
     source_face_id: int | None = None
     fit: str | None = None
     similarity_before: float | None = None
-    """Cosine to the source before the swap; None where the recipe has no embedder."""
+    """Cosine to the source's embedding before the swap, -1 to 1; None where the face was not swapped, the recipe has no
+    embedder, or nobody asked."""
     similarity_after: float | None = None
+    """The same of the finished face, before the picture was enlarged."""
     stage_seconds: dict[str, float] = field(default_factory=dict)
 
 

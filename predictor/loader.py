@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import astuple
 from typing import TYPE_CHECKING
 
 import cv2
@@ -11,9 +12,10 @@ from predictor.destinations import load_destinations
 from predictor.engines import build, recipe_of
 from predictor.errors import StageFailed, StartupError
 from predictor.resources import Resources
-from predictor.runtime.providers import session_opener
+from predictor.runtime.providers import Sessions, session_opener
 from predictor.service import Service
 from predictor.warmup import warm_up
+from predictor.weights.needs import needs_of, require
 from predictor.weights.store import store_of
 
 if TYPE_CHECKING:
@@ -30,25 +32,31 @@ def load(settings: Settings, open_session: OpenSession | None = None) -> Service
 
     Args:
         settings: What the operator decided.
-        open_session: Opens a network; None opens real ones with the provider and threads of the settings.
+        open_session: Opens a network; None opens real ones as the settings say.
 
     Raises:
         StartupError: What keeps the server from working, in a sentence for the operator.
     """
     # Workers are the parallelism; OpenCV's own threads would only fight them and ONNX Runtime's.
     cv2.setNumThreads(1)
-    recipe = recipe_of(settings)
-    opener = open_session or session_opener(settings.provider, settings.threads)
-    pipeline = _built(recipe, Resources(opener, store_of(settings)), settings)
+    recipe, store = recipe_of(settings), store_of(settings)
+    require(store, needs_of(store.manifest, settings.recipe, astuple(recipe)))
+    opener = open_session or _opener(settings)
+    pipeline = _built(recipe, Resources(opener, store), settings)
     try:
         warm_up(pipeline)
     except StageFailed as error:
+        _log.error("the warm-up failed", exc_info=error)
         raise StartupError(f"the warm-up failed: {error.sentence}") from error
     _log.info("recipe %s is warm: %s", settings.recipe, recipe)
     destinations = load_destinations(
         settings.destinations_dir, settings.destinations_limit_bytes, settings.limit_pixels, pipeline
     )
-    return Service(pipeline, destinations, settings)
+    return Service(pipeline, destinations, settings, opener.opened if isinstance(opener, Sessions) else ())
+
+
+def _opener(settings: Settings) -> Sessions:
+    return session_opener(settings.provider, settings.threads, settings.precision, strict=settings.strict_provider)
 
 
 def _built(recipe: Recipe, resources: Resources, settings: Settings) -> AnyPipeline:

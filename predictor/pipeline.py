@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from predictor.errors import DegenerateLandmarks, StageFailed, TooManyFaces, UnsupportedOption
 from predictor.faces import FaceReport, Identity, left_to_right
-from predictor.imaging.alignment import align, scale_of, similarity
+from predictor.imaging.alignment import scale_of, similarity
 from predictor.imaging.compositing import paste_back
 from predictor.options import SwapOptions
+from predictor.recognition import Recognition
 from predictor.restoration import Restoration, Swapped
 from predictor.selection import Giver, choose, require_one_source_each
 from predictor.stages import require_picture
@@ -20,12 +21,12 @@ from predictor.stages import require_picture
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from predictor.faces import Crop, Face, Image, SwappedCrop
+    from predictor.faces import Crop, Embedding, Face, Image, SwappedCrop
     from predictor.imaging.alignment import LandmarkTemplate
     from predictor.job import Job
     from predictor.options import EnhanceOptions, Pair, RestoreOptions
     from predictor.selection import Scene, Source
-    from predictor.stages import Detector, Embedder, Restorer, Swapper, Upsampler
+    from predictor.stages import Detector, Embedder, FaceParser, Restorer, Swapper, Upsampler
 
 _T = TypeVar("_T")
 
@@ -41,6 +42,8 @@ class Stages:
     upsampler: Upsampler | None
     restorer_name: str | None
     """What a request may call the restorer."""
+    parser: FaceParser | None = None
+    """Says where a restored face counts; without one it counts in a face's usual shape."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,7 +66,8 @@ class Pipeline:
 
     def __init__(self, stages: Stages, max_faces: int = 100) -> None:
         self._stages = stages
-        self._restoration = Restoration(stages.restorer) if stages.restorer else None
+        self._recognition = Recognition(stages.embedder) if stages.embedder else None
+        self._restoration = Restoration(stages.restorer, stages.parser) if stages.restorer else None
         self._max_faces = max_faces
 
     def check(self, options: SwapOptions | EnhanceOptions, place: str = "") -> None:
@@ -111,11 +115,9 @@ class Pipeline:
         face = scene.face(face_id)
         with job.stage("identify"):
             crop = scene.aligned(face, self._stages.swapper.source_template)
-            embedder = self._stages.embedder
-            if embedder is None:
+            if self._recognition is None:
                 return Identity(crop, None)
-            portrait = align(scene.image, face.landmarks, embedder.template).image
-            return Identity(crop, embedder.embed([portrait])[0])
+            return Identity(crop, self._recognition.embedding(scene.image, face))
 
     def identify_all(self, sources: Sequence[Source], pairs: Sequence[Pair], job: Job) -> list[Giver]:
         """Return who gives a face to each pair, in order; a pair that names no source takes the first one.
@@ -164,6 +166,9 @@ class Pipeline:
                 fit=one[1].fit,
                 stage_seconds={"swap": share} | seconds,
             )
+        if options.report:
+            embeddings = {index: giver.identity.embedding for index, giver in chosen.items()}
+            self._tell_similarity(reports, embeddings, (destination.image, canvas), job)
         canvas = self._upsample(canvas, options.upscale, job)
         return Altered(canvas, reports, self._stages.swapper.trained or self._trained(reports, options.upscale))
 
@@ -203,8 +208,8 @@ class Pipeline:
         swapper = self._stages.swapper
         with job.stage("swap"):
             faces = [destination.faces[index] for index in wanted]
-            crops = [destination.aligned(face, _fitting(swapper.templates, face)) for face in faces]
-            swapped = swapper.swap(crops, list(wanted.values()))
+            crops = [destination.aligned(face, _fitting(swapper, face)) for face in faces]
+            swapped = swapper.swap(crops, list(wanted.values()), job.check)
         for crop, result in zip(crops, swapped, strict=True):
             require_picture("swap", result.image, crop.image.shape)
             if result.mask.shape != crop.image.shape[:2] or not np.isfinite(result.mask).all():
@@ -228,6 +233,28 @@ class Pipeline:
         seconds["paste_back"] = time.perf_counter() - began
         return seconds
 
+    def _tell_similarity(
+        self,
+        reports: list[FaceReport],
+        embeddings: Mapping[int, Embedding | None],
+        pictures: tuple[Image, Image],
+        job: Job,
+    ) -> None:
+        """Add to the reports at these positions how alike each face is to its source, in the two pictures."""
+        known = {index: source for index, source in embeddings.items() if source is not None}
+        if self._recognition is None or not known:
+            return
+        began = time.perf_counter()
+        with job.stage("identify"):
+            faces = [(reports[index].face, source) for index, source in known.items()]
+            similarities = self._recognition.similarities(pictures, faces, job.check)
+        share = (time.perf_counter() - began) / len(known)
+        for index, (before, after) in zip(known, similarities, strict=True):
+            seconds = reports[index].stage_seconds | {"identify": share}
+            reports[index] = replace(
+                reports[index], similarity_before=before, similarity_after=after, stage_seconds=seconds
+            )
+
     def _upsample(self, image: Image, scale: int, job: Job) -> Image:
         if scale == 1:
             return image
@@ -250,12 +277,12 @@ def _present(stage: _T | None) -> _T:
     return stage
 
 
-def _fitting(templates: Sequence[LandmarkTemplate], face: Face) -> LandmarkTemplate:
-    """Return the smallest template in which the face loses no pixels, else the largest."""
-    for template in templates:
+def _fitting(swapper: Swapper, face: Face) -> LandmarkTemplate:
+    """Return the smallest of a swapper's templates in which the face loses no more than it may, else the largest."""
+    for template in swapper.templates:
         try:
-            if scale_of(similarity(face.landmarks, template.points)) >= 1.0:
+            if scale_of(similarity(face.landmarks, template.points)) >= swapper.least_scale:
                 return template
         except DegenerateLandmarks:
             break
-    return templates[-1]
+    return swapper.templates[-1]

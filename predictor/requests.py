@@ -34,9 +34,13 @@ class SwapRequest:
     """A text is the name of a preloaded picture; None is every preloaded one, in name order."""
     options: SwapOptions = SwapOptions()
     output: OutputOptions = OutputOptions()
-    report: bool = False
     field: str = ""
     """Where the request stands when there are several: `instances[2].`; errors name it."""
+
+    @property
+    def report(self) -> bool:
+        """Whether the answer tells what happened to each face."""
+        return self.options.report
 
 
 @dataclass(frozen=True, slots=True)

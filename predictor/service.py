@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from predictor.pipeline import Altered
     from predictor.pipelines import AnyPipeline
     from predictor.requests import DetectRequest, EnhanceRequest, SwapRequest
+    from predictor.runtime.session import OpenedSession
     from predictor.settings import Settings
 
 _Asked: TypeAlias = "EncodedPicture | Destination"
@@ -71,12 +72,20 @@ class Service:
         pipeline: The recipe at work.
         destinations: The preloaded pictures.
         settings: The limits.
+        sessions: How the networks of the pipeline run.
     """
 
-    def __init__(self, pipeline: AnyPipeline, destinations: Destinations, settings: Settings) -> None:
+    def __init__(
+        self,
+        pipeline: AnyPipeline,
+        destinations: Destinations,
+        settings: Settings,
+        sessions: Sequence[OpenedSession] = (),
+    ) -> None:
         self._pipeline = pipeline
         self._destinations = destinations
         self._settings = settings
+        self.sessions = sessions
 
     @property
     def destination_names(self) -> list[str]:

@@ -49,6 +49,7 @@ class Settings(BaseSettings):
     swapper: str | None = None
     restorer: str | None = None
     upsampler: str | None = None
+    restorer_mask: str | None = None
 
     model_name: ModelName = "faceswap"
     http_port: Port = 8080

@@ -13,6 +13,8 @@ from predictor.detectors.second_look import look_again
 from predictor.faces import Face
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from predictor.detectors.second_look import Look
     from predictor.faces import Image
 
@@ -26,13 +28,13 @@ LADDER = (
 )
 
 
-def find(image: Image, look: Look) -> list[Face]:
+def find(image: Image, look: Look, views: Sequence[View] = LADDER) -> list[Face]:
     """Return the faces of the first view that shows any, surest first; an empty list where none does.
 
     Landmarks are ordered as in the upright head: in a picture on its head, the first eye is the one that would be on
     the left after turning it, so that aligning on the landmarks turns the head upright.
     """
-    for view in LADDER:
+    for view in views:
         placement = place(image, view)
         (candidates,) = look([placement.canvas])
         guesses = [placement.points_in_picture(points) for points in candidates.merged().landmarks]

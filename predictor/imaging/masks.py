@@ -47,20 +47,22 @@ def soft_square(size: int, feather: float = 0.1) -> Mask:
     return edge[:, None] * edge[None, :]
 
 
-def soft_ellipse(template: LandmarkTemplate) -> Mask:
+def soft_ellipse(template: LandmarkTemplate, reach: float = 1.0, border: float = 0.05) -> Mask:
     """Return a mask of the face that a template's crops show: an ellipse from hairline to chin that fades.
 
     Args:
         template: Its points say where the face lies and how large it is.
+        reach: How much larger than the face the ellipse is.
+        border: Width of the fade towards the crop's sides, as a share of its size.
     """
     eyes, mouth = template.points[:2].mean(axis=0), template.points[3:].mean(axis=0)
     unit = float(np.linalg.norm(template.points[1] - template.points[0]))
     centre = eyes + (mouth - eyes) * 0.45
     rows, columns = np.ogrid[: template.size, : template.size]
-    half_width, half_height = _ELLIPSE_HALF_WIDTH * unit, _ELLIPSE_HALF_HEIGHT * unit
+    half_width, half_height = _ELLIPSE_HALF_WIDTH * unit * reach, _ELLIPSE_HALF_HEIGHT * unit * reach
     radius = np.hypot((columns - centre[0]) / half_width, (rows - centre[1]) / half_height)
     rise = np.clip((1.0 - radius) / _ELLIPSE_FEATHER, 0.0, 1.0)
-    return smooth(rise.astype(np.float32)) * soft_square(template.size, 0.05)
+    return smooth(rise.astype(np.float32)) * soft_square(template.size, border)
 
 
 def smooth(rise: Mask) -> Mask:

@@ -64,7 +64,7 @@ class Tiling:
     """Pixels of the longest side a tile may have; a multiple of `step`, more than twice the padding."""
     padding: int
     """Pixels from a cut within which the answer is not kept; a multiple of `even`."""
-    step: int = 32
+    step: int = 8
     """A multiple of `even`."""
     even: int = 1
     """Tiles begin at multiples of it; pictures must come in multiples of it."""

@@ -8,6 +8,8 @@ What their users get differs from our own pipeline, and stays as it is:
   stays as it was, and the report says so;
 * restoring and upsampling in one request is GFPGANer's work alone: faces are restored at 512 pixels and pasted into
   the enlarged picture;
+* GFPGANer draws new noise for every face, so the same request does not give the same bytes twice;
+* reports do not tell how alike a face is to its source;
 * `blend` below 1 is refused: GFPGANer's own weight changes nothing;
 * fp32 on one device, the packages' own threads: `PREDICTOR_PROVIDER`, `_PRECISION` and `_THREADS` are not read.
 

@@ -34,6 +34,7 @@ def build(recipe: Recipe, weights: Weights, max_faces: int) -> ReferencePipeline
     _require("SWAPPER", recipe.swapper, ["inswapper"])
     _require("RESTORER", recipe.restorer, RESTORERS)
     _require("UPSAMPLER", recipe.upsampler, UPSAMPLERS)
+    _require("RESTORER_MASK", recipe.restorer_mask, ["parse"])
     make_importable()
     packages = Packages(
         analysis=open_analysis(weights),

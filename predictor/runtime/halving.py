@@ -64,7 +64,8 @@ class _Ending:
 
         def of_quarters(filters: _Weights) -> _Weights:
             by_place = filters.reshape(_COLOURS, block // 2, 2, block // 2, 2, *filters.shape[1:])
-            return by_place.mean(axis=(2, 4)).reshape(-1, *filters.shape[1:])
+            means: _Weights = by_place.mean(axis=(2, 4)).reshape(-1, *filters.shape[1:])
+            return means
 
         for place in range(1, len(convolution.input)):
             self._replace(convolution, place, of_quarters(self._constant(convolution.input[place])))

@@ -75,8 +75,8 @@ def face_reports(reports: Sequence[FaceReport]) -> list[Json]:
             "source": report.source,
             "source_face_id": report.source_face_id,
             "fit": report.fit,
-            "similarity_before": report.similarity_before,
-            "similarity_after": report.similarity_after,
+            "similarity_before": _rounded(report.similarity_before),
+            "similarity_after": _rounded(report.similarity_after),
             "stages_ms": {stage: round(seconds * 1000, 3) for stage, seconds in report.stage_seconds.items()},
         }
         for report in reports
@@ -98,6 +98,10 @@ def _swapped_image(altered: AlteredPicture, data: bytes, *, report: bool) -> Jso
     if report:
         body["faces"] = face_reports(altered.faces)
     return body
+
+
+def _rounded(similarity: float | None) -> float | None:
+    return None if similarity is None else round(similarity, 4)
 
 
 def _face(face_id: int, face: Face) -> Json:

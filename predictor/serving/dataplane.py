@@ -11,8 +11,12 @@ from predictor import __version__
 from predictor.errors import NotReady, NotSupported, RequestRefused, UnknownModel
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from kserve.model import BaseKServeModel
     from kserve.model_repository import ModelRepository
+
+    from predictor.runtime.session import OpenedSession
 
 
 class Lifecycle:
@@ -38,14 +42,15 @@ class PredictorDataPlane(DataPlane):
         }
 
     async def model_metadata(self, model_name: str) -> dict[str, Any]:
-        """Return what a model takes and gives."""
+        """Return what a model takes and gives, and how its networks run: `parameters`, V2's place for what is ours."""
         model = self.get_model_from_registry(model_name)
         return {
             "name": model_name,
             "versions": ["1"],
-            "platform": "onnxruntime_onnx",
+            "platform": _platform(model.sessions),
             "inputs": model.get_input_types(),
             "outputs": model.get_output_types(),
+            "parameters": _parameters(model.sessions),
         }
 
     async def ready(self) -> bool:
@@ -90,3 +95,19 @@ class ClosedRepository(ModelRepositoryExtension):
     async def unload(self, model_name: str) -> NoReturn:
         """Refuse."""
         raise RequestRefused(f"{model_name} cannot be unloaded over the network")
+
+
+def _platform(sessions: Sequence[OpenedSession]) -> str:
+    """Return V2's word for what runs a model, `<runtime>_<format>`."""
+    return "openvino_onnx" if {one.provider for one in sessions} == {"openvino"} else "onnxruntime_onnx"
+
+
+def _parameters(sessions: Sequence[OpenedSession]) -> dict[str, str]:
+    """Return how each network runs; V2's parameters are flat."""
+    parameters = {}
+    for one in sessions:
+        parameters[f"{one.name}.provider"] = one.provider
+        parameters[f"{one.name}.precision"] = one.precision
+        if one.note:
+            parameters[f"{one.name}.note"] = one.note
+    return parameters

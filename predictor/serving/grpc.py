@@ -5,6 +5,7 @@ KServe's own interceptor turns several of its errors into UNKNOWN (trap T6) and 
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from collections.abc import Awaitable, Callable
@@ -134,11 +135,14 @@ class _Servicer(InferenceServicer):
         return pb.ModelReadyResponse(ready=await self._dataplane.model_ready(request.name))
 
     async def ModelMetadata(  # noqa: N802
-        self, request: pb.ModelMetadataRequest, _context: aio.ServicerContext[Any, Any]
+        self, request: pb.ModelMetadataRequest, context: aio.ServicerContext[Any, Any]
     ) -> pb.ModelMetadataResponse:
-        """Return what a model takes and gives."""
+        """Return what a model takes and gives; its parameters, for which the message has no field, as a trailer."""
         _require_no_version(request.version)
-        return pb.ModelMetadataResponse(**await self._dataplane.model_metadata(request.name))
+        metadata = await self._dataplane.model_metadata(request.name)
+        parameters = json.dumps(metadata.pop("parameters"))  # ASCII, as trailers must be
+        context.set_trailing_metadata((_request_id_trailer(), ("model-parameters", parameters)))
+        return pb.ModelMetadataResponse(**metadata)
 
     def _timeout(self, context: aio.ServicerContext[Any, Any], headers: dict[str, str]) -> float:
         header = headers.get("x-request-timeout")
@@ -198,7 +202,7 @@ def _wrapped(method: str, handle: _Handler) -> _Handler:
     async def call(request: object, context: aio.ServicerContext[Any, Any]) -> object:
         request_id = request_id_of(_metadata(context).get("x-request-id"))
         REQUEST_ID.set(request_id)
-        context.set_trailing_metadata((("x-request-id", request_id),))
+        context.set_trailing_metadata((_request_id_trailer(),))
         began, outcome = time.perf_counter(), "cancelled"
         try:
             answer = await handle(request, context)
@@ -207,7 +211,7 @@ def _wrapped(method: str, handle: _Handler) -> _Handler:
             outcome = ours.code
             if outcome == "internal":
                 _log.error("failed", exc_info=error)
-            trailers = (("x-request-id", request_id), ("error-code", outcome))
+            trailers = (_request_id_trailer(), ("error-code", outcome))
             await context.abort(STATUSES[outcome].grpc, sentence_of(ours), trailers)
         else:
             outcome = "OK"
@@ -221,3 +225,7 @@ def _wrapped(method: str, handle: _Handler) -> _Handler:
 
 def _metadata(context: aio.ServicerContext[Any, Any]) -> dict[str, str]:
     return {key.lower(): value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
+
+
+def _request_id_trailer() -> tuple[str, str]:
+    return "x-request-id", REQUEST_ID.get()

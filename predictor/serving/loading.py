@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from predictor.errors import NotReady
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from predictor.runtime.session import OpenedSession
     from predictor.service import Service
 
 
@@ -41,3 +42,8 @@ class Loading:
         if self._service is None:
             raise NotReady
         return self._service
+
+    @property
+    def sessions(self) -> Sequence[OpenedSession]:
+        """How the networks run; none before the service is built."""
+        return () if self._service is None else self._service.sessions

@@ -28,6 +28,7 @@ from predictor.serving.tensors import (
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from predictor.runtime.session import OpenedSession
     from predictor.service import Service
     from predictor.serving.executor import Executor, Worker
     from predictor.serving.loading import Loading
@@ -86,6 +87,11 @@ class PredictorModel(Model, Generic[_R, _W, _A]):
     def get_output_types(self) -> list[dict[str, Any]]:
         """Return name, datatype and shape of every output, -1 for a free number of rows."""
         return [{"name": name, "datatype": datatype, "shape": [-1]} for name, datatype in self.outputs]
+
+    @property
+    def sessions(self) -> Sequence[OpenedSession]:
+        """How the networks behind the model run; none before it is loaded."""
+        return self._loading.sessions
 
     async def __call__(
         self, body: object, headers: dict[str, str] | None = None, verb: InferenceVerb = InferenceVerb.PREDICT

@@ -92,7 +92,7 @@ def swap_v1(value: object, settings: Settings, prefix: str) -> SwapRequest:
         else one
         for i, one in enumerate(body.destinations or [])
     ]
-    return SwapRequest(sources, destinations or None, body.swap_options(), body.output.options(), body.report, prefix)
+    return SwapRequest(sources, destinations or None, body.swap_options(), body.output.options(), prefix)
 
 
 def enhance_v1(value: object, _settings: Settings, prefix: str) -> EnhanceRequest:
@@ -137,10 +137,7 @@ def swap_v2(request: TensorRequest, settings: Settings) -> Asked[SwapRequest]:
             raise InvalidField("destinations", "not together with the tensor destination")
         destinations, _ = _pictures(tensors, "destination", settings.limit_destinations)
     return Asked(
-        [
-            SwapRequest([source], destinations, options.swap_options(), options.output.options(), options.report)
-            for source in sources
-        ],
+        [SwapRequest([source], destinations, options.swap_options(), options.output.options()) for source in sources],
         tensors=request,
         raw=raw,
         report=options.report,

@@ -82,7 +82,7 @@ def _kserve_routes(dataplane: PredictorDataPlane, repository: ClosedRepository) 
         ("/v2/health/live", v2.live),
         ("/v2/health/ready", v2.ready),
         ("/v2/models", v2.models),
-        ("/v2/models/{model_name}", v2.model_metadata),
+        ("/v2/models/{model_name}", dataplane.model_metadata),  # KServe's own would leave its parameters out
         ("/v2/models/{model_name}/ready", v2.model_ready),
     ):
         router.add_api_route(path, endpoint, methods=["GET"], tags=["state"])

@@ -93,6 +93,7 @@ class SwapFields(Strict):
             tuple(Pair(pair.source, pair.source_face_id, pair.destination_face_id) for pair in pairs),
             _restore_options(self.restore),
             self.upscale,
+            self.report,
         )
 
 

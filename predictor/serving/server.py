@@ -22,6 +22,7 @@ from predictor.serving.executor import Executor
 from predictor.serving.grpc import PredictorGrpcServer
 from predictor.serving.loading import Loading
 from predictor.serving.logs import configure_logging
+from predictor.serving.metrics import SessionInfo, published
 from predictor.serving.models import all_models
 from predictor.serving.ports import listen
 from predictor.serving.rest import build_app
@@ -85,7 +86,9 @@ class PredictorServer(ModelServer):
         self.executor = Executor(settings.workers, settings.queue_length, settings.queue_seconds)
         self.dataplane = PredictorDataPlane(self.registered_models, self.lifecycle)
         self.model_repository_extension = ClosedRepository(self.registered_models)
-        self.models = all_models(settings.model_name, Loading(lambda: build(settings)), self.executor, settings)
+        loading = Loading(lambda: build(settings))
+        self.models = all_models(settings.model_name, loading, self.executor, settings)
+        self._session_info = SessionInfo(loading)
         self._failure: StartupError | None = None
         self._loader: threading.Thread | None = None
         self._stopping: asyncio.Event | None = None
@@ -99,7 +102,8 @@ class PredictorServer(ModelServer):
         """
         for model in models:
             self.register_model(model)
-        asyncio.run(self._serve())
+        with published(self._session_info):
+            asyncio.run(self._serve())
         if self._failure is not None:
             raise self._failure
 

@@ -2,5 +2,6 @@
 
 from predictor.stand_ins.files import FILES, Size, write
 from predictor.stand_ins.manifest import write_manifest
+from predictor.stand_ins.marks import mark
 
-__all__ = ["FILES", "Size", "write", "write_manifest"]
+__all__ = ["FILES", "Size", "mark", "write", "write_manifest"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from predictor.stand_ins import gfpgan, inswapper, iresnet, rrdb, scrfd, srvgg
+from predictor.stand_ins import gfpgan, inswapper, iresnet, parsenet, rrdb, scrfd, srvgg
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -59,6 +59,10 @@ def _gfpgan_with_modulated_input(size: Size) -> bytes:
     return _gfpgan(size, "input")
 
 
+def _parsenet(size: Size) -> bytes:
+    return parsenet.parsenet(parsenet.FULL if size == "full" else parsenet.TINY)
+
+
 def _x4v3(size: Size) -> bytes:
     dimensions = srvgg.FULL if size == "full" else srvgg.TINY
     return srvgg.srvgg(dimensions, srvgg.srvgg_state(dimensions))
@@ -81,10 +85,13 @@ FILES: dict[str, Callable[[Size], bytes]] = {
     "w600k_r50.onnx": _w600k_r50,
     "inswapper_128.onnx": _inswapper_128,
     "GFPGANv1.4.onnx": _gfpgan_with_modulated_weights,
+    "gfpgan_1.2.onnx": _gfpgan_with_modulated_input,
+    "gfpgan_1.3.onnx": _gfpgan_with_modulated_input,
     "gfpgan_1.4.onnx": _gfpgan_with_modulated_input,
+    "parsenet.onnx": _parsenet,
     "realesr-general-x4v3.onnx": _x4v3,
     "real_esrgan_x4v3.onnx": _x4v3,
     "real_esrgan_x4plus.onnx": _x4plus,
     "real_esrgan_x2plus.onnx": _x2plus,
 }
-"""How each file is made. Both GFPGAN files are the same function, and so are both of x4v3."""
+"""How each file is made. All GFPGAN files are the same function, and so are both of x4v3."""

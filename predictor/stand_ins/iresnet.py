@@ -27,7 +27,7 @@ class Size:
 
 
 FULL = Size(stem=64, stages=((3, 64), (4, 128), (14, 256), (3, 512)))
-TINY = Size(stem=4, stages=((1, 4), (1, 4), (1, 8), (1, 8)))
+TINY = Size(stem=4, stages=((1, 4), (2, 4), (1, 8), (1, 8)))
 
 
 def iresnet(size: Size, seed: int = 2) -> bytes:

@@ -20,9 +20,10 @@ from predictor.imaging.proportions import BROWS_AND_EYES, Part, lips
 from predictor.imaging.skin import SIZE, map_face
 from predictor.imaging.surroundings import towards_surroundings
 from predictor.imaging.warping import fit
+from predictor.stages import carry_on
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from predictor.faces import Crop, Identity, Image, Mask
     from predictor.imaging.colour import ColourMatch, Pixels
@@ -58,15 +59,20 @@ class Blend:
     source_template = _WHOLE_FACE.scaled(512)
     templates = tuple(_WHOLE_FACE.scaled(size) for size in (128, 256, 512, 1024))
     trained = False
+    needs_embedding = False
+    least_scale = 1.0
 
-    def swap(self, crops: Sequence[Crop], identities: Sequence[Identity]) -> list[SwappedCrop]:
+    def swap(
+        self, crops: Sequence[Crop], identities: Sequence[Identity], check: Callable[[], None] = carry_on
+    ) -> list[SwappedCrop]:
         """Return the crops, swapped, each with the identity at the same position."""
         distinct = {id(identity): identity for identity in identities}
         sources = {key: map_face(identity.crop, _SOURCE_FEATURES) for key, identity in distinct.items()}
-        return [
-            _blended(identity.crop.image, sources[id(identity)], crop)
-            for crop, identity in zip(crops, identities, strict=True)
-        ]
+        swapped = []
+        for crop, identity in zip(crops, identities, strict=True):
+            check()
+            swapped.append(_blended(identity.crop.image, sources[id(identity)], crop))
+        return swapped
 
 
 def _blended(source_image: Image, source: FaceMap, crop: Crop) -> SwappedCrop:

@@ -24,7 +24,7 @@ _SETTLED_NS = 2_000_000_000
 Stamp = tuple[int, int, int, int, int]
 
 
-def sha256_of(path: Path, advanced: Callable[[int], None] | None = None) -> str:
+def sha256_of(path: Path, advanced: Callable[[int], object] | None = None) -> str:
     """Return a file's sha256 as 64 hex digits.
 
     Args:
@@ -55,12 +55,18 @@ class HashMemory:
         Raises:
             OSError: The file cannot be read.
         """
+        return self.known(path) or self.computed(path)
+
+    def computed(self, path: Path, advanced: Callable[[int], object] | None = None) -> str:
+        """Return a file's sha256, computed whatever is remembered, and remember it.
+
+        Raises:
+            OSError: The file cannot be read.
+        """
         stamp = _stamp(path)
-        known = self.known(path)
-        if known:
-            return known
-        digest = sha256_of(path)
-        if _stamp(path) == stamp and time.time_ns() - max(stamp[3], stamp[4]) > _SETTLED_NS:
+        digest = sha256_of(path, advanced)
+        # what changes meanwhile is no harm: it does not match the stamp taken before
+        if time.time_ns() - max(stamp[3], stamp[4]) > _SETTLED_NS:
             self._remember(path, stamp, digest)
         return digest
 

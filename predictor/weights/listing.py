@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Literal
 
 from predictor.errors import WeightsMissing, WeightsUnknown
-from predictor.weights.hashes import sha256_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -25,7 +24,7 @@ _STATES: dict[State, str] = {
     "unknown": "there, sha256 unknown",
     "missing": "missing",
 }
-_USES: dict[Use, str] = {"allowed": "", "not accepted": "licence not accepted", "left out": "left out: permissive"}
+_USES: dict[Use, str] = {"allowed": "", "not accepted": "licence not accepted", "left out": "left out"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +89,7 @@ class Verdict:
     sentence: str
 
 
-def verdicts(store: Store, names: Sequence[str], advanced: Callable[[int], None]) -> Iterator[Verdict]:
+def verdicts(store: Store, names: Sequence[str], advanced: Callable[[int], object]) -> Iterator[Verdict]:
     """Hash every file that is anywhere in the places searched, whatever is remembered of it.
 
     Args:
@@ -116,9 +115,9 @@ def bytes_to_verify(store: Store, names: Sequence[str]) -> int:
     return sum(path.stat().st_size for name in names or store.manifest.files for path in store.locate(name))
 
 
-def _verdict(store: Store, file: WeightFile, path: Path, advanced: Callable[[int], None]) -> Verdict:
+def _verdict(store: Store, file: WeightFile, path: Path, advanced: Callable[[int], object]) -> Verdict:
     try:
-        expected, actual = store.expected_sha256(file, path), sha256_of(path, advanced)
+        expected, actual = store.expected_sha256(file, path), store.memory.computed(path, advanced)
     except WeightsUnknown as error:
         return Verdict(path, "unknown", error.sentence)
     except OSError as error:
@@ -168,13 +167,13 @@ def _state(row: Row) -> str:
 def _for(store: Store, row: Row) -> str:
     file = store.manifest.files[row.name]
     makes = [made.name for made in store.manifest.files.values() if row.name in made.made_from]
-    return ", ".join(file.used_by) or (f"to make {', '.join(makes)}" if makes else "")
+    return ", ".join(file.used_by) or (f"makes {', '.join(makes)}" if makes else "")
 
 
 def _licence_line(store: Store, name: str) -> tuple[str, ...]:
     licence = store.manifest.licences[name]
     accepted = "accepted" if name in store.licences.accepted else "not accepted"
-    return name, accepted if licence.needs_acceptance else "asks nothing", f"{licence.title}, {licence.url}"
+    return name, accepted if licence.needs_acceptance else "needs no acceptance", f"{licence.title}, {licence.url}"
 
 
 def _megabytes(size: int | None) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from predictor.errors import StartupError
 
@@ -14,10 +15,32 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 _OWN = Path(__file__).with_name("manifest.toml")
-# A name on disk and nothing else: no folder, no hidden file.
-FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,127}$")]
-Url = Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$")]
-Sha256 = Annotated[str, AfterValidator(str.lower), StringConstraints(pattern=r"^[0-9A-Fa-f]{64}$")]
+_FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,127}")
+_URL = re.compile(r"https?://\S+")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+def _file_name(text: str) -> str:
+    if not _FILE_NAME.fullmatch(text):
+        raise ValueError("a file's name, not hidden and in no folder, of letters, digits and ._+- is needed")
+    return text
+
+
+def _url(text: str) -> str:
+    if not _URL.fullmatch(text):
+        raise ValueError("an address that begins with http:// or https:// is needed")
+    return text
+
+
+def _sha256(text: str) -> str:
+    if not _SHA256.fullmatch(text.lower()):
+        raise ValueError("64 hex digits are needed")
+    return text.lower()
+
+
+FileName = Annotated[str, AfterValidator(_file_name)]
+Url = Annotated[str, AfterValidator(_url)]
+Sha256 = Annotated[str, AfterValidator(_sha256)]
 # What an answer of commercial_use means: "check" is for a lawyer.
 CommercialUse = Literal["yes", "no", "check"]
 Pin = Literal["publisher", "several", "single"]
@@ -131,8 +154,9 @@ class Manifest(_Table):
         return self.licences[file.weights_licence]
 
     def alternatives(self, model: str) -> list[WeightFile]:
-        """Return the files that a model of a registry can run on; any one will do."""
-        return [file for file in self.files.values() if model in file.used_by]
+        """Return the files that a model of a registry can run on; any one will do, those made here are the fastest."""
+        users = [file for file in self.files.values() if model in file.used_by]
+        return sorted(users, key=lambda file: not file.is_made_here)
 
 
 def read_manifest(path: Path | None = None) -> Manifest:
@@ -180,7 +204,9 @@ def _checked(path: Path, tables: Mapping[str, Mapping[str, object]]) -> Manifest
         manifest = Manifest.model_validate(tables)
     except ValidationError as error:
         problem = error.errors()[0]
-        raise _wrong(path, _key(problem["loc"]), problem["msg"].removeprefix("Value error, ")) from error
+        plainer = {"missing": "is needed", "extra_forbidden": "there is no such key"}
+        reason = plainer.get(problem["type"], problem["msg"].removeprefix("Value error, "))
+        raise _wrong(path, _key(problem["loc"]), reason) from error
     for name, file in manifest.files.items():
         _check_references(path, manifest, name, file)
     return manifest

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from predictor.weights.manifest import Archive, WeightFile
     from predictor.weights.store import Store
 
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +80,7 @@ class Puller:
             except WeightsUnknown:
                 if not self.trust_first:
                     raise
-                record(path.parent, file.name, sha256_of(path))
-                self.watcher.said(f"{file.name}: recorded the sha256 of {path}")
+                self._trust(file, path)
             except (WeightsDamaged, WeightsMissing) as error:
                 if path.parent != self.folder or not file.is_downloadable:
                     raise
@@ -91,6 +90,17 @@ class Puller:
                 self.watcher.said(f"{file.name}: already there, {path}")
             return path
         return None
+
+    def _trust(self, file: WeightFile, path: Path) -> None:
+        digest = sha256_of(path)
+        try:
+            record(path.parent, file.name, digest)
+        except OSError as error:
+            raise PullFailed(
+                f"{path.parent} cannot be written ({error.strerror}), so the sha256 of {file.name} cannot be recorded "
+                f'there; name it in a manifest of your own (PREDICTOR_WEIGHTS_MANIFEST): sha256 = "{digest}"'
+            ) from error
+        self.watcher.said(f"{file.name}: recorded the sha256 of {path}, {digest}")
 
     def _fetched(self, file: WeightFile, asked: frozenset[str]) -> Path:
         if not file.is_downloadable:

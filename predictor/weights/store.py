@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _KSERVE_MODELS = Path("/mnt/models")
 _COMMAND = "python -m predictor weights"
-_LFS_POINTER = b"version https://git-lfs"
+_LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class Store:
             for path in self.locate(file.name):
                 self.check(file, path)
                 return path
-        raise self._missing(usable)
+        raise self.missing(usable)
 
     def locate(self, name: str) -> list[Path]:
         """Return where a file is, in the order of the search, unchecked."""
@@ -77,19 +77,30 @@ class Store:
         Raises:
             WeightsMissing, WeightsDamaged, WeightsUnknown: As `find` says.
         """
+        self.check_size(file, path)
         try:
-            size = path.stat().st_size
-            if file.size and size != file.size:
-                raise _of_wrong_size(file, path, size)
             expected = self.expected_sha256(file, path)
             actual = self.memory.sha256_of(path)
         except OSError as error:
             raise WeightsMissing(f"{path} cannot be read: {error.strerror}") from error
         if actual != expected:
-            known_from = "the manifest has" if file.sha256 else "was recorded when it was made"
+            source = "the manifest has" if file.sha256 else "its making recorded"
             raise WeightsDamaged(
-                f"{path} is damaged: its sha256 is {actual[:12]}…, {expected[:12]}… {known_from}; {_replace(file)}"
+                f"{path} is damaged: its sha256 is {actual[:12]}… where {source} {expected[:12]}…; {_replace(file)}"
             )
+
+    def check_size(self, file: WeightFile, path: Path) -> None:
+        """Compare no more than a file's size, which takes no time.
+
+        Raises:
+            WeightsMissing, WeightsDamaged: As `find` says.
+        """
+        try:
+            size = path.stat().st_size
+            if file.size and size != file.size:
+                raise _of_wrong_size(file, path, size)
+        except OSError as error:
+            raise WeightsMissing(f"{path} cannot be read: {error.strerror}") from error
 
     def expected_sha256(self, file: WeightFile, path: Path) -> str:
         """Return the sha256 a file must have.
@@ -120,7 +131,8 @@ class Store:
         """Return whether the profile and the accepted licences allow a file."""
         return not self.licences.leaves_out(file) and self.licences.accepts(self.manifest, file)
 
-    def _missing(self, files: Sequence[WeightFile]) -> WeightsMissing:
+    def missing(self, files: Sequence[WeightFile]) -> WeightsMissing:
+        """Return the error that none of some files is there, and how to get one."""
         names = [file.name for file in files]
         subject = names[0] if len(names) == 1 else f"neither {' nor '.join(names)}"
         is_in = "is in none of" if len(names) == 1 and self.folders else "is not in" if len(names) == 1 else "is in"
@@ -168,9 +180,7 @@ def _described(folder: Path) -> str:
 def _of_wrong_size(file: WeightFile, path: Path, size: int) -> WeightsDamaged:
     with path.open("rb") as opened:
         is_pointer = opened.read(len(_LFS_POINTER)) == _LFS_POINTER
-    what = (
-        "a git-lfs pointer, not the file itself" if is_pointer else f"damaged: it has {size:,} bytes of {file.size:,}"
-    )
+    what = "a git-lfs pointer, not the file" if is_pointer else f"damaged: it has {size:,} bytes, not {file.size:,}"
     return WeightsDamaged(f"{path} is {what}; {_replace(file)}")
 
 

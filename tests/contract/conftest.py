@@ -6,7 +6,8 @@ import pytest
 
 from predictor.resources import Resources
 from predictor.runtime.providers import session_opener
-from predictor.stand_ins import write
+from predictor.stand_ins import write, write_manifest
+from predictor.weights.manifest import read_manifest
 from predictor.weights.store import Store
 
 
@@ -14,4 +15,4 @@ from predictor.weights.store import Store
 def resources(tmp_path_factory: pytest.TempPathFactory) -> Resources:
     folder = tmp_path_factory.mktemp("weights")
     write(folder, "tiny")
-    return Resources(session_opener(), Store([folder]))
+    return Resources(session_opener("cpu"), Store([folder], read_manifest(write_manifest(folder))))

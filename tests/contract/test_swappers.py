@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from predictor.errors import DeadlineExceeded
 from predictor.faces import Identity
 from predictor.imaging.alignment import align
 from predictor.swappers import SWAPPERS
@@ -27,7 +28,9 @@ def swapper(request: pytest.FixtureRequest, resources: Resources) -> Swapper:
 
 
 def _identity(swapper: Swapper, image: Image, landmarks: Landmarks = _LANDMARKS) -> Identity:
-    return Identity(align(image, landmarks, swapper.source_template), None)
+    crop = align(image, landmarks, swapper.source_template)
+    embedding = np.random.default_rng(int(image.sum())).standard_normal(512).astype(np.float32)
+    return Identity(crop, embedding / np.float32(np.linalg.norm(embedding)) if swapper.needs_embedding else None)
 
 
 def _crops(swapper: Swapper, image: Image) -> list[Crop]:
@@ -92,5 +95,15 @@ def test_no_crops_give_no_crops(swapper: Swapper) -> None:
     assert swapper.swap([], []) == []
 
 
-def test_it_says_whether_it_was_trained(swapper: Swapper) -> None:
+def test_it_says_whether_it_was_trained_and_what_it_needs(swapper: Swapper) -> None:
     assert isinstance(swapper.trained, bool)
+    assert isinstance(swapper.needs_embedding, bool)
+    assert 0.0 < swapper.least_scale <= 1.0
+
+
+def test_long_work_is_given_up_once_nobody_waits(swapper: Swapper, astronaut: Image) -> None:
+    def nobody_waits() -> None:
+        raise DeadlineExceeded(1.0)
+
+    with pytest.raises(DeadlineExceeded):
+        swapper.swap(_crops(swapper, astronaut), [_identity(swapper, astronaut)] * 4, nobody_waits)

@@ -52,9 +52,11 @@ class PuppetDetector:
 class PuppetSwapper(FakeSwapper):
     strings: Strings
 
-    def swap(self, crops: Sequence[Crop], identities: Sequence[Identity]) -> list[SwappedCrop]:
+    def swap(
+        self, crops: Sequence[Crop], identities: Sequence[Identity], check: Callable[[], None] = carry_on
+    ) -> list[SwappedCrop]:
         self.strings.pull("swap", crops[0].image)
-        return super().swap(crops, identities)
+        return super().swap(crops, identities, check)
 
 
 class PuppetRestorer(FakeRestorer):

@@ -69,3 +69,20 @@ def test_t4_a_network_that_gives_nonsense_is_never_ready(kind: str) -> None:
     (sentence,) = sentences(ended.stderr)
     assert "warm-up failed" in sentence
     assert '"message":"ready"' not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("settings", "begins"),
+    [
+        ({"PREDICTOR_PROVIDER": "cuda"}, "PREDICTOR_PROVIDER: cuda cannot be had, "),
+        ({"PREDICTOR_PROVIDER": "tensorrt"}, "PREDICTOR_PROVIDER: tensorrt cannot be had, "),
+        ({"PREDICTOR_PROVIDER": "cpu", "PREDICTOR_PRECISION": "fp16"}, "PREDICTOR_PRECISION: fp16 cannot be had "),
+    ],
+    ids=["cuda", "tensorrt", "precision"],
+)
+def test_a_provider_or_precision_that_cannot_be_had(settings: dict[str, str], begins: str) -> None:
+    ended = started(settings, "predictor", "serve")
+
+    assert ended.returncode == 3
+    (sentence,) = sentences(ended.stderr)
+    assert sentence.startswith(f"faceswap-predictor cannot start: {begins}")

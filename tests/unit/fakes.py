@@ -48,14 +48,21 @@ class FakeDetector:
 
 @dataclass
 class FakeEmbedder:
-    """Gives every face the same embedding."""
+    """Takes faces of the same colour for the same person, and those of red, green and blue for strangers."""
 
     template: LandmarkTemplate = ARCFACE_112
     seen: list[Image] = field(default_factory=list)
+    batches: list[int] = field(default_factory=list)
 
     def embed(self, crops: Sequence[Image]) -> list[Embedding]:
         self.seen += crops
-        return [np.full(512, 512**-0.5, np.float32) for _ in crops]
+        self.batches.append(len(crops))
+        return [self._embedding(crop) for crop in crops]
+
+    def _embedding(self, crop: Image) -> Embedding:
+        embedding = np.zeros(512, np.float32)
+        embedding[:3] = crop[crop.shape[0] // 2, crop.shape[1] // 2]
+        return embedding / max(float(np.linalg.norm(embedding)), 1.0)
 
 
 @dataclass
@@ -65,13 +72,18 @@ class FakeSwapper:
     source_template: LandmarkTemplate = ARCFACE_112
     templates: Sequence[LandmarkTemplate] = (SMALL, LARGE)
     trained: bool = False
+    needs_embedding: bool = False
+    least_scale: float = 1.0
     paint: Callable[[Image, Identity], Image] = lambda crop, identity: np.full_like(
         crop, np.rint(identity.crop.image.mean(axis=(0, 1)))
     )
     mask: Callable[[int], Mask] = soft_square
     calls: list[tuple[list[Crop], list[Identity]]] = field(default_factory=list)
 
-    def swap(self, crops: Sequence[Crop], identities: Sequence[Identity]) -> list[SwappedCrop]:
+    def swap(
+        self, crops: Sequence[Crop], identities: Sequence[Identity], check: Callable[[], None] = carry_on
+    ) -> list[SwappedCrop]:
+        check()
         self.calls.append((list(crops), list(identities)))
         return [
             SwappedCrop(self.paint(crop.image, identity), self.mask(crop.image.shape[0]), "network")
@@ -91,6 +103,19 @@ class FakeRestorer:
     def restore(self, crops: Sequence[Image]) -> list[Image]:
         self.seen += [crop.copy() for crop in crops]
         return [self.paint(crop) for crop in crops]
+
+
+@dataclass
+class FakeParser:
+    """Sees a face where it is told; nowhere, if not told."""
+
+    template: LandmarkTemplate = RESTORER_TEMPLATE
+    mask: Callable[[int], Mask] = lambda size: np.zeros((size, size), np.float32)
+    seen: list[Image] = field(default_factory=list)
+
+    def parse(self, crops: Sequence[Image]) -> list[Mask]:
+        self.seen += crops
+        return [self.mask(crop.shape[0]) for crop in crops]
 
 
 @dataclass

@@ -358,6 +358,85 @@ def test_the_time_of_one_picture_does_not_count_for_the_next_picture_of_the_requ
     assert altered.faces[0].stage_seconds["swap"] < 1000.0
 
 
+# ── how alike ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_report_tells_how_alike_each_swapped_face_was_to_its_source_and_is_now() -> None:
+    fakes = Fakes(embedder=FakeEmbedder())
+    pairs = (Pair("red", 1, 1), Pair("blue", 1, 2))
+
+    altered = swap(
+        fakes.pipeline(),
+        SwapOptions(pairs, report=True),
+        sources=[source("red", RED), source("blue", BLUE)],
+        image=two_coloured(GREEN, BLUE),
+    )
+
+    similarities = [(one.similarity_before, one.similarity_after) for one in altered.faces]
+    np.testing.assert_allclose(similarities, [(0.0, 1.0), (1.0, 1.0)], atol=1e-3)  # type: ignore[arg-type]
+    assert list(altered.faces[0].stage_seconds) == ["swap", "paste_back", "identify"]
+
+
+def test_a_face_that_was_not_swapped_is_not_compared() -> None:
+    fakes = Fakes(embedder=FakeEmbedder())
+
+    altered = swap(fakes.pipeline(), SwapOptions((Pair(destination_face_id=2),), report=True))
+
+    similarities = [(one.similarity_before is None, one.similarity_after is None) for one in altered.faces]
+    assert similarities == [(True, True), (False, False)]
+    assert fakes.embedder is not None
+    assert len(fakes.embedder.seen) == 3  # the source, and the face before and after
+
+
+def test_the_finished_face_is_compared_restored_but_not_yet_enlarged() -> None:
+    fakes = Fakes(embedder=FakeEmbedder(), restorer=FakeRestorer(paint=lambda crop: np.full_like(crop, GREEN)))
+
+    altered = swap(fakes.pipeline(), SwapOptions(restore=RestoreOptions(), upscale=2, report=True), image=plain(RED))
+
+    face = altered.faces[0]
+    assert face.similarity_before == pytest.approx(1.0)
+    assert face.similarity_after == pytest.approx(0.0, abs=1e-3)
+
+
+def test_faces_are_compared_on_the_finished_picture_when_a_neighbour_covers_them() -> None:
+    fakes = Fakes(embedder=FakeEmbedder())
+    pairs = (Pair("red", 1, 1), Pair("blue", 1, 2))
+
+    altered = swap(
+        fakes.pipeline(),
+        SwapOptions(pairs, report=True),
+        faces=[face_at(40, 20), face_at(44, 20)],
+        sources=[source("red", RED), source("blue", BLUE)],
+    )
+
+    covered = altered.faces[0].similarity_after
+    assert covered is not None
+    assert covered < 0.2
+
+
+@pytest.mark.parametrize(
+    ("embedder", "report", "runs"), [(FakeEmbedder(), False, 1), (None, True, 0)], ids=["not_asked", "no_embedder"]
+)
+def test_nothing_is_compared_where_nobody_asks_or_nothing_can_tell(
+    embedder: FakeEmbedder | None, *, report: bool, runs: int
+) -> None:
+    altered = swap(Fakes(embedder=embedder).pipeline(), SwapOptions(report=report))
+
+    assert [(one.similarity_before, one.similarity_after) for one in altered.faces] == [(None, None)] * 2
+    assert "identify" not in altered.faces[0].stage_seconds
+    assert len(embedder.seen if embedder else []) == runs
+
+
+def test_comparing_is_accounted_as_identifying() -> None:
+    pipeline, job, options = Fakes(embedder=FakeEmbedder()).pipeline(), Job(), SwapOptions(report=True)
+    givers = pipeline.identify_all([source("red", RED)], options.pairs, job)
+    before = job.stage_seconds["identify"]
+
+    pipeline.swap(party([LEFT]), givers, options, job)
+
+    assert job.stage_seconds["identify"] > before
+
+
 # ── enhance ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -33,7 +33,16 @@ from predictor.policy.provenance import read_mark
 from predictor.requests import DetectRequest, EncodedPicture, EnhanceRequest, Skipped, SwapAnswer, SwapRequest
 from predictor.service import Service, Subjects
 from predictor.settings import Settings
-from tests.unit.fakes import FakeDetector, FakeRestorer, Fakes, FakeSwapper, degenerate_face, face_at, plain
+from tests.unit.fakes import (
+    FakeDetector,
+    FakeEmbedder,
+    FakeRestorer,
+    Fakes,
+    FakeSwapper,
+    degenerate_face,
+    face_at,
+    plain,
+)
 
 # The fake detector tells pictures apart by the red of their first pixel.
 NOBODY, ONE, TWO, SPOT, SOURCE = 10, 20, 30, 40, 200
@@ -177,6 +186,21 @@ def test_the_faces_of_the_first_source_are_counted(bench: Bench) -> None:
     (answer,) = swap(bench.service(), SwapRequest([couple, source("sources[1].image")], [destination("a")]))
 
     assert answer.faces_in_source == 2
+
+
+@pytest.mark.parametrize("report", [True, False])
+def test_faces_are_compared_with_their_source_only_where_the_request_asks_for_a_report(
+    bench: Bench, *, report: bool
+) -> None:
+    bench.fakes.embedder = FakeEmbedder()
+    request = SwapRequest([source()], [destination("a")], SwapOptions(report=report))
+
+    (answer,) = swap(bench.service(), request)
+
+    (face,) = answer.pictures[0].faces
+    assert request.report is report
+    assert (face.similarity_before is not None, face.similarity_after is not None) == (report, report)
+    assert len(bench.fakes.embedder.seen) == (3 if report else 1)
 
 
 # ── skipped or an error ───────────────────────────────────────────────────────────────────────────────────────────────

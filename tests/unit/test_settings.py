@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from predictor.errors import StartupError
-from predictor.settings import Settings, read_settings, unknown_variables
+from predictor.settings import Settings, cache_folder, read_settings, unknown_variables
 
 
 @pytest.fixture(autouse=True)
@@ -36,6 +36,7 @@ def test_without_an_environment_the_defaults_hold() -> None:
         ("PREDICTOR_QUEUE_SECONDS", "0.5", "queue_seconds", 0.5),
         ("PREDICTOR_THREADS", "4", "threads", 4),
         ("PREDICTOR_RESTORER", "sharpen", "restorer", "sharpen"),
+        ("PREDICTOR_RESTORER_MASK", "parse", "restorer_mask", "parse"),
         ("PREDICTOR_DRAIN_DELAY_SECONDS", "0", "drain_delay_seconds", 0.0),
         ("PREDICTOR_LOG_FORMAT", "json", "log_format", "json"),
         ("predictor_model_name", "swapper-2", "model_name", "swapper-2"),
@@ -148,3 +149,25 @@ def test_settings_and_what_kubernetes_tells_of_a_service_are_not_unknown() -> No
     ]
 
     assert unknown_variables([*of_a_service, "PREDICTOR_HTTP_PORT", "PREDICTOR_WORKERS"]) == []
+
+
+@pytest.mark.parametrize(
+    ("chosen", "home", "folder"),
+    [
+        ("/var/cache", "/home/someone", "/var/cache/faceswap-predictor"),
+        ("", "/home/someone", "/home/someone/.cache/faceswap-predictor"),
+        ("relative/is/ignored", "/home/someone", "/home/someone/.cache/faceswap-predictor"),
+    ],
+)
+def test_the_cache_is_where_xdg_says(monkeypatch: pytest.MonkeyPatch, chosen: str, home: str, folder: str) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", chosen)
+    monkeypatch.setenv("HOME", home)
+
+    assert cache_folder() == Path(folder)
+
+
+def test_a_user_without_a_home_has_no_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr("os.path.expanduser", lambda path: path)  # what it does where the user is not known
+
+    assert cache_folder() is None

@@ -62,7 +62,7 @@ spec:
 
 {{/* The settings that say what is to be pulled. Called with a model. */}}
 {{- define "faceswap-predictor.pullVariables" -}}
-{{- $steps := pick . "recipe" "detector" "embedder" "swapper" "restorer" "upsampler" -}}
+{{- $steps := pick . "recipe" "detector" "embedder" "swapper" "restorer" "upsampler" "restorerMask" -}}
 {{- $rules := pick . "acceptedLicences" "profile" "weightsManifest" "logLevel" -}}
 {{- include "faceswap-predictor.variables" (merge $steps $rules) -}}
 {{- end -}}

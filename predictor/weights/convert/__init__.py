@@ -47,11 +47,10 @@ def convert(
         ConversionFailed: There is no such file to make, or the made one does not compute what torch computes.
     """
     make_importable()
-    from predictor.weights.convert.conversion import Conversion  # noqa: PLC0415  # needs torch
+    from predictor.weights.convert.conversion import plan  # noqa: PLC0415  # needs torch
 
-    conversions = [Conversion.of(name, denoise_strength) for name in names]
     made = []
-    with tqdm(conversions, unit="file", disable=None) as progress:
+    with tqdm(plan(names, denoise_strength), unit="file", disable=None) as progress:
         for conversion in progress:
             progress.set_description(f"converting {conversion.name}")
             made.append(conversion.make(store, folder, run))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import zipfile
-from pickle import UnpicklingError
 from typing import TYPE_CHECKING
 
 import torch
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
 
 State = dict[str, torch.Tensor]
 
-# Where the official files keep the weights, the averaged ones of training first, as the official packages look for them.
+# Where the official files keep the weights; the averaged ones of training first, as the official packages do it.
 _KEYS = ("params_ema", "params")
 
 
@@ -29,7 +28,7 @@ def read_state(path: Path) -> State:
     try:
         # files of torch before 1.6 are no zip archives, and cannot be mapped
         content = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
-    except (RuntimeError, UnpicklingError, EOFError, ValueError, OSError) as error:
+    except Exception as error:  # on bytes that are none of its own, torch's reader raises whatever comes up
         raise WeightsDamaged(f"{path} is no file of weights that torch can read") from error
     state = next((content[key] for key in _KEYS if key in content), content) if isinstance(content, dict) else None
     if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from predictor.weights.convert.checkpoints import State
 
 Tensor = npt.NDArray[np.float32]
+Sample = tuple[Tensor, Tensor]
+"""An input and torch's answer to it."""
 Run = Callable[["Path", Tensor], Sequence[npt.NDArray[np.float32]]]
 """Runs a graph on its one input and returns its outputs."""
 
@@ -47,25 +49,6 @@ class Conversion:
     source: Source
     denoise_strength: float = 1.0
 
-    @classmethod
-    def of(cls, name: str, denoise_strength: float | None = None) -> Self:
-        """Return how a file is made.
-
-        Raises:
-            ConversionFailed: Nothing of that name is made, or not with a denoise strength, or not with this one.
-        """
-        source = SOURCES.get(name)
-        if source is None:
-            raise ConversionFailed(f"{name} is not made by converting; choose from {', '.join(SOURCES)}")
-        if denoise_strength is None:
-            return cls(name, source)
-        if not source.weaker_file:
-            blends = next(name for name, source in SOURCES.items() if source.weaker_file)
-            raise ConversionFailed(f"{name} has no denoise strength; only {blends} has")
-        if not 0 <= denoise_strength <= 1:
-            raise ConversionFailed(f"the denoise strength must lie between 0 and 1, not {denoise_strength:g}")
-        return cls(name, source, denoise_strength)
-
     def make(self, store: OfficialFiles, folder: Path, run: Run) -> Path:
         """Make the file, record its sha256 beside it, and return its path.
 
@@ -74,23 +57,32 @@ class Conversion:
             ConversionFailed: The graph does not compute what torch computes, or the folder cannot be written.
         """
         files = [store.find(file) for file in self._files()]
+        path = folder / self.name
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            samples, graph = self._exported(files)
+            return self._written(path, graph.SerializeToString(), samples, run)
+        except OSError as error:
+            raise ConversionFailed(f"{path} cannot be written: {error.strerror}") from error
+
+    def _exported(self, files: Sequence[Path]) -> tuple[list[Sample], onnx.ModelProto]:
+        """Return what the official module answers, and our graph."""
         module = self.source.wrap(load(self.source.build, self._state(files), files[0])).eval()
-        samples = [(each, _answer(module, each)) for each in self._inputs()]
+        samples = [(each, self._answer(module, each)) for each in self._inputs()]
         self.source.prepare(module)
         graph = export(module.eval(), torch.from_numpy(samples[-1][0]), self.source.free_axes)
         onnx.helper.set_model_props(graph, self._origin(files))
-        path = folder / self.name
-        unfinished = folder / f".{self.name}.part"
+        return samples, graph
+
+    def _written(self, path: Path, graph: bytes, samples: Sequence[Sample], run: Run) -> Path:
+        """Write the graph, compare what it answers, record its sha256, and only then give it its name."""
+        unfinished = path.with_name(f".{self.name}.part")
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            unfinished.write_bytes(graph.SerializeToString())
-            del graph, module
+            unfinished.write_bytes(graph)
             for sample, expected in samples:
                 self._compare(_run(self.name, run, unfinished, sample), expected)
-            record(folder, self.name, sha256_of(unfinished), [file.name for file in files])
+            record(path.parent, self.name, sha256_of(unfinished), self._files())
             return unfinished.replace(path)
-        except OSError as error:
-            raise ConversionFailed(f"{path} cannot be written: {error.strerror}") from error
         finally:
             unfinished.unlink(missing_ok=True)
 
@@ -99,31 +91,35 @@ class Conversion:
         return [self.source.file, str(self.source.weaker_file)] if blends else [self.source.file]
 
     def _state(self, files: Sequence[Path]) -> State:
-        states = [read_state(file) for file in files]
+        first, *others = [read_state(file) for file in files]
         try:
-            return blended(*states, self.denoise_strength) if len(states) > 1 else states[0]
+            for other in others:
+                first = blended(first, other, self.denoise_strength)
         except (KeyError, RuntimeError) as error:
             raise WeightsDamaged(f"{files[0]} and {files[1]} hold weights of different networks") from error
+        return first
 
     def _inputs(self) -> list[Tensor]:
         generator = np.random.default_rng(_SEED)
-        return [
-            generator.uniform(self.source.lowest, 1.0, shape).astype(np.float32) for shape in self.source.shapes
-        ]
+        return [generator.uniform(self.source.lowest, 1.0, shape).astype(np.float32) for shape in self.source.shapes]
 
     def _origin(self, files: Sequence[Path]) -> dict[str, str]:
         origin = {"made_from": ", ".join(f"{file.name} sha256:{sha256_of(file)}" for file in files)}
         return origin | ({"denoise_strength": f"{self.denoise_strength:g}"} if self.source.weaker_file else {})
 
-    def _compare(self, answer: Tensor, expected: Tensor) -> None:
-        span = float(np.ptp(expected))
-        if not np.isfinite(expected).all() or span == 0.0:
+    def _answer(self, module: torch.nn.Module, sample: Tensor) -> Tensor:
+        with torch.inference_mode():
+            answer: Tensor = module(torch.from_numpy(sample)).numpy()
+        if not np.isfinite(answer).all() or np.ptp(answer) == 0.0:
             raise WeightsDamaged(f"{self.name} is not made: torch's own answer with {self._files()[0]} is no picture")
+        return answer
+
+    def _compare(self, answer: Tensor, expected: Tensor) -> None:
         if answer.shape != expected.shape:
             raise ConversionFailed(
                 f"{self.name} is not made: the graph answers with shape {answer.shape}, torch with {expected.shape}"
             )
-        difference = float(np.abs(answer - expected).max()) / span
+        difference = float(np.abs(answer - expected).max() / np.ptp(expected))
         if not difference <= _TOLERANCE:  # also where it is not a number
             raise ConversionFailed(
                 f"{self.name} is not made: the graph's answer is {difference:.2g} of torch's range away from torch's,"
@@ -131,10 +127,23 @@ class Conversion:
             )
 
 
-def _answer(module: torch.nn.Module, sample: Tensor) -> Tensor:
-    with torch.inference_mode():
-        answer: Tensor = module(torch.from_numpy(sample)).numpy()
-    return answer
+def plan(names: Sequence[str], denoise_strength: float | None = None) -> list[Conversion]:
+    """Return how files are made; the denoise strength counts for those that have one.
+
+    Raises:
+        ConversionFailed: Nothing of a name is made, or none has a denoise strength, or not this one.
+    """
+    unknown = [name for name in names if name not in SOURCES]
+    if unknown:
+        raise ConversionFailed(f"{unknown[0]} is not made by converting; choose from {', '.join(SOURCES)}")
+    if denoise_strength is None:
+        return [Conversion(name, SOURCES[name]) for name in names]
+    blends = [name for name, source in SOURCES.items() if source.weaker_file]
+    if set(names).isdisjoint(blends):
+        raise ConversionFailed(f"{', '.join(names)}: no denoise strength to choose; {', '.join(blends)} has one")
+    if not 0 <= denoise_strength <= 1:
+        raise ConversionFailed(f"the denoise strength must lie between 0 and 1, not {denoise_strength:g}")
+    return [Conversion(name, SOURCES[name], denoise_strength if name in blends else 1.0) for name in names]
 
 
 def _run(name: str, run: Run, path: Path, sample: Tensor) -> Tensor:

@@ -31,6 +31,9 @@ def export(module: torch.nn.Module, example: torch.Tensor, free_axes: Sequence[i
     Raises:
         ConversionFailed: torch cannot say it in ONNX.
     """
+    for each in module.modules():
+        if hasattr(each, "inplace"):
+            each.inplace = False  # the same function; the exporter takes twice as long where it has to say so itself
     free = dict.fromkeys(free_axes, torch.export.Dim.DYNAMIC)
     with warnings.catch_warnings():
         # torch's exporter copies an object of torch's own that warns of being old
@@ -48,7 +51,9 @@ def export(module: torch.nn.Module, example: torch.Tensor, free_axes: Sequence[i
                 verbose=False,
             )
         except (torch.onnx.OnnxExporterError, RuntimeError) as error:
-            raise ConversionFailed(f"torch cannot write {type(module).__name__} as ONNX: {_first_line(error)}") from error
+            raise ConversionFailed(
+                f"torch cannot write {type(module).__name__} as ONNX: {_first_line(error)}"
+            ) from error
     graph: onnx.ModelProto = program.model_proto
     _name_free_axes(graph, free_axes)
     _drop_traces(graph)
@@ -69,8 +74,14 @@ def _drop_traces(graph: onnx.ModelProto) -> None:
     """Take out what is about this machine and this run: stacks with their paths, symbols, shapes on the way."""
     del graph.graph.value_info[:]
     del graph.metadata_props[:]
-    for item in (*graph.graph.node, *graph.graph.input, *graph.graph.output, *graph.graph.initializer, graph.graph):
-        del item.metadata_props[:]
+    del graph.graph.metadata_props[:]
+    for values in (graph.graph.input, graph.graph.output):
+        for value in values:
+            del value.metadata_props[:]
+    for node in graph.graph.node:
+        del node.metadata_props[:]
+    for tensor in graph.graph.initializer:
+        del tensor.metadata_props[:]
 
 
 def _first_line(error: Exception) -> str:

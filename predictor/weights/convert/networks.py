@@ -120,9 +120,7 @@ def srvgg(file: str, weaker_file: str | None, features: int = 64, convolutions: 
 
 def rrdb(file: str, scale: int, features: int = 64, growth: int = 32, blocks: int = 23) -> Source:
     """Return Real-ESRGAN's large network; for scale 2 it folds each 2x2 pixels into channels first."""
-    return Source(
-        lambda: RRDBNet(3, 3, scale=scale, num_feat=features, num_block=blocks, num_grow_ch=growth), file
-    )
+    return Source(lambda: RRDBNet(3, 3, scale=scale, num_feat=features, num_block=blocks, num_grow_ch=growth), file)
 
 
 def parsenet(file: str, **smaller: Any) -> Source:  # noqa: ANN401  # ParseNet's own, only for tests

@@ -34,7 +34,7 @@ def make_importable() -> None:
     except ModuleNotFoundError as error:
         raise PackagesMissing(
             f"{error.name} is not installed; converting weights and the reference recipe need torch and the official"
-            " packages: make setup-torch, or see Environments in CONTRIBUTING.md"
+            " packages: make setup-torch"
         ) from error
 
 
@@ -56,7 +56,7 @@ def _import_torchvision() -> None:
         library.define(f"torchvision::{operator}", "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
     importlib.import_module("torchvision")
     # the wrapper around the operator asks for the compiled ones, so it is the wrapper that is replaced
-    importlib.import_module("torchvision.ops").nms = non_maximum_suppression
+    vars(importlib.import_module("torchvision.ops"))["nms"] = non_maximum_suppression
 
 
 def non_maximum_suppression(boxes: torch.Tensor, scores: torch.Tensor, iou_threshold: float) -> torch.Tensor:

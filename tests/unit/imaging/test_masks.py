@@ -66,3 +66,12 @@ def test_soft_ellipse_leaves_out_the_corners_that_a_square_has() -> None:
 
     assert ellipse[60, 60] == 0.0
     assert square[60, 60] > 0.9
+
+
+def test_soft_ellipse_may_reach_further_and_fade_over_a_wider_border() -> None:
+    narrow, wide = soft_ellipse(ARCFACE_128), soft_ellipse(ARCFACE_128, reach=1.2, border=0.1)
+
+    assert narrow[52, 12] == 0.0
+    assert wide[52, 12] > 0.25
+    assert narrow[64, 64] == wide[64, 64] == 1.0
+    assert wide[121, 64] < narrow[121, 64]

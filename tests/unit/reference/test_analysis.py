@@ -21,14 +21,14 @@ def test_only_detection_and_recognition_are_loaded_at_insightfaces_own_sizes(wei
     assert analysis.det_size == [(128, 128), (640, 640)]
 
 
-def test_the_analysis_works_after_its_folder_is_gone(tmp_path: Path, weights: Folder, astronaut: Image) -> None:
+def test_the_analysis_works_after_its_folder_is_gone(tmp_path: Path, weights: Folder, two_faces: Image) -> None:
     for name in ("det_10g.onnx", "w600k_r50.onnx"):
         (tmp_path / name).write_bytes((weights.path / name).read_bytes())
     analysis = open_analysis(Folder(tmp_path))
     for file in tmp_path.iterdir():
         file.unlink()
 
-    assert len(analysis.get(np.ascontiguousarray(astronaut[..., ::-1]))) == 2
+    assert len(analysis.get(np.ascontiguousarray(two_faces[..., ::-1]))) == 2
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

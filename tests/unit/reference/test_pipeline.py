@@ -47,10 +47,10 @@ def bgr(image: Image) -> Image:
     return np.ascontiguousarray(image[..., ::-1])
 
 
-def test_faces_are_found_by_face_analysis_and_ordered_left_to_right(packages: Packages, astronaut: Image) -> None:
-    found = {tuple(one.bbox): one for one in packages.analysis.get(bgr(astronaut))}
+def test_faces_are_found_by_face_analysis_and_ordered_left_to_right(packages: Packages, two_faces: Image) -> None:
+    found = {tuple(one.bbox): one for one in packages.analysis.get(bgr(two_faces))}
 
-    faces = ReferencePipeline(packages).find_faces(astronaut, "a.png", Job())
+    faces = ReferencePipeline(packages).find_faces(two_faces, "a.png", Job())
 
     assert len(faces) == len(found) == 2
     assert faces[0].box.left < faces[1].box.left
@@ -62,25 +62,25 @@ def test_faces_are_found_by_face_analysis_and_ordered_left_to_right(packages: Pa
         assert face.score == theirs.det_score
 
 
-def test_more_faces_than_allowed_are_refused(packages: Packages, astronaut: Image) -> None:
+def test_more_faces_than_allowed_are_refused(packages: Packages, two_faces: Image) -> None:
     with pytest.raises(TooManyFaces):
-        ReferencePipeline(packages, max_faces=1).find_faces(astronaut, "a.png", Job())
+        ReferencePipeline(packages, max_faces=1).find_faces(two_faces, "a.png", Job())
 
 
-def test_each_face_is_swapped_by_inswapper_onto_what_the_one_before_left(packages: Packages, astronaut: Image) -> None:
+def test_each_face_is_swapped_by_inswapper_onto_what_the_one_before_left(packages: Packages, two_faces: Image) -> None:
     pipeline = ReferencePipeline(packages)
-    scene = Scene("a.png", astronaut, pipeline.find_faces(astronaut, "a.png", Job()))
+    scene = Scene("a.png", two_faces, pipeline.find_faces(two_faces, "a.png", Job()))
     givers = pipeline.identify_all([Source("me", scene)], [Pair(source_face_id=2)], Job())
 
     altered = pipeline.swap(scene, givers, ALL, Job())
 
-    canvas = bgr(astronaut)
+    canvas = bgr(two_faces)
     second = packages.analysis.get(canvas)
     source = max(second, key=lambda face: face.bbox[0])
     for face in scene.faces:
         canvas = packages.swapper.get(canvas, insightface_of(face), source, paste_back=True)
     assert np.array_equal(altered.image, bgr(canvas))
-    assert not np.array_equal(altered.image, astronaut)
+    assert not np.array_equal(altered.image, two_faces)
     assert [(one.id, one.swapped, one.source, one.source_face_id, one.fit) for one in altered.faces] == [
         (1, True, "me", 2, "network"),
         (2, True, "me", 2, "network"),
@@ -90,14 +90,14 @@ def test_each_face_is_swapped_by_inswapper_onto_what_the_one_before_left(package
 
 
 def test_a_face_that_face_analysis_did_not_find_is_embedded_where_it_is_needed(
-    packages: Packages, astronaut: Image
+    packages: Packages, two_faces: Image
 ) -> None:
     pipeline = ReferencePipeline(packages)
-    found = pipeline.find_faces(astronaut, "a.png", Job())[0]
+    found = pipeline.find_faces(two_faces, "a.png", Job())[0]
     assert isinstance(found, FoundFace)
     drawn = Face(found.box, found.landmarks, found.score)
 
-    (giver,) = pipeline.identify_all([Source("me", Scene("a.png", astronaut, [drawn]))], [Pair()], Job())
+    (giver,) = pipeline.identify_all([Source("me", Scene("a.png", two_faces, [drawn]))], [Pair()], Job())
 
     assert giver.identity.embedding is not None
     assert np.allclose(giver.identity.embedding, found.embedding, rtol=1e-4, atol=1e-5)

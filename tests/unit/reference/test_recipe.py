@@ -23,6 +23,7 @@ RECIPE = RECIPES["reference"]
         (replace(RECIPE, embedder="other"), "PREDICTOR_EMBEDDER: .* available: arcface"),
         (replace(RECIPE, swapper="blend"), "PREDICTOR_SWAPPER: .* available: inswapper"),
         (replace(RECIPE, restorer="sharpen"), "PREDICTOR_RESTORER: .* available: gfpgan_1.2, gfpgan_1.3, gfpgan_1.4"),
+        (replace(RECIPE, restorer_mask="soft"), "PREDICTOR_RESTORER_MASK: .* no 'soft'; available: parse"),
         (replace(RECIPE, upsampler="lanczos"), "PREDICTOR_UPSAMPLER: .* available: real_esrgan, real_esrgan_x2plus"),
     ],
 )

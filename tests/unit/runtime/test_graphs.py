@@ -11,16 +11,16 @@ import pytest
 
 from predictor.errors import StageFailed, StartupError
 from predictor.runtime.graphs import free_batch, free_batch_and_size
-from predictor.runtime.onnx import open_onnx
+from predictor.runtime.onnx import OnnxEngine
 from predictor.runtime.session import Network
 
 
 def test_a_freed_graph_takes_any_number_and_size(network: Path) -> None:
     picture = np.arange(2 * 3 * 8 * 6, dtype=np.float32).reshape(2, 3, 8, 6)
     with pytest.raises(StageFailed):
-        open_onnx(Network("sums", network, {}), ["CPUExecutionProvider"], threads=1).run(None, {"picture": picture})
+        OnnxEngine(1).open(Network("sums", network, {})).run(None, {"picture": picture})
 
-    freed = open_onnx(Network("sums", free_batch_and_size(network), {}), ["CPUExecutionProvider"], threads=1)
+    freed = OnnxEngine(1).open(Network("sums", free_batch_and_size(network), {}))
     (sums,) = freed.run(None, {"picture": picture})
 
     assert np.array_equal(sums, picture.reshape(2, 3, 4, 2, 3, 2).sum(axis=(1, 3, 5))[:, None])
@@ -53,7 +53,7 @@ def test_a_graph_is_lent_with_a_free_batch_as_a_file_of_the_same_name_that_goes_
     picture = np.arange(2 * 3 * 32 * 32, dtype=np.float32).reshape(2, 3, 32, 32)
 
     with free_batch(network) as lent:
-        session = open_onnx(Network("sums", lent, {}), ["CPUExecutionProvider"], threads=1)
+        session = OnnxEngine(1).open(Network("sums", lent, {}))
         assert isinstance(lent, Path)
         assert lent.name == network.name
 

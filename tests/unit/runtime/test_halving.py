@@ -42,7 +42,9 @@ def _picture(height: int, width: int) -> Tensor:
 
 def _means(answer: Tensor) -> Tensor:
     batch, channels, height, width = answer.shape
-    return answer.reshape(batch, channels, height // 2, 2, width // 2, 2).mean(axis=(3, 5), dtype=np.float64)
+    by_place = answer.reshape(batch, channels, height // 2, 2, width // 2, 2)
+    means: Tensor = by_place.mean(axis=(3, 5), dtype=np.float64)
+    return means
 
 
 def _require_means(model: bytes, height: int, width: int) -> None:

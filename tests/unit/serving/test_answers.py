@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 
 import numpy as np
 import orjson
@@ -9,7 +10,7 @@ from predictor.errors import NoFaceFound, StageFailed
 from predictor.faces import Box, Face, FaceReport
 from predictor.imaging.picture import Picture
 from predictor.requests import AlteredPicture, FacesAnswer, Skipped, SwapAnswer
-from predictor.serving.answers import detect_answer, enhance_answer, faces_list, skipped_list, swap_answer
+from predictor.serving.answers import detect_answer, enhance_answer, face_reports, faces_list, skipped_list, swap_answer
 
 # Detectors give NumPy's numbers.
 BOX = Box(*np.array([1.234567, 2, 30, 40], np.float32))
@@ -78,6 +79,15 @@ def test_a_report_tells_what_happened_to_each_face() -> None:
             "stages_ms": {"swap": 4.1},
         }
     ]
+
+
+def test_similarity_is_told_with_four_digits_and_as_null_where_it_is_not_known() -> None:
+    known = replace(REPORT, similarity_before=0.123456, similarity_after=-1.0)
+
+    first, second = face_reports([known, REPORT])
+
+    assert (first["similarity_before"], first["similarity_after"]) == (0.1235, -1.0)
+    assert (second["similarity_before"], second["similarity_after"]) == (None, None)
 
 
 def test_an_enhance_answers_with_its_size_and_how_many_faces_were_restored() -> None:

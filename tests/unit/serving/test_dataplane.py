@@ -5,6 +5,7 @@ from kserve import Model
 from kserve.model_repository import ModelRepository
 
 from predictor.errors import NotReady, NotSupported, RequestRefused, UnknownModel
+from predictor.runtime.session import OpenedSession
 from predictor.serving.dataplane import ClosedRepository, Lifecycle, PredictorDataPlane
 
 
@@ -13,6 +14,7 @@ class FakeModel(Model):
         super().__init__(name)
         self.ready = ready
         self.loaded = 0
+        self.sessions: tuple[OpenedSession, ...] = ()
 
     def load(self) -> bool:
         self.loaded += 1
@@ -95,6 +97,7 @@ async def test_metadata_name_every_tensor_and_leave_nothing_null(plane: Plane) -
     assert metadata["inputs"] == plane.first.get_input_types()
     assert metadata["outputs"] == plane.first.get_output_types()
     assert None not in metadata.values()
+    assert (metadata["platform"], metadata["parameters"]) == ("onnxruntime_onnx", {})
     assert "binary_tensor_data" in plane.data.metadata()["extensions"]
 
 
@@ -112,3 +115,28 @@ async def test_models_are_neither_loaded_nor_unloaded_over_the_network(plane: Pl
         await repository.load("faceswap")
 
     assert plane.repository.get_model("faceswap") is plane.first
+
+
+async def test_metadata_tell_how_each_network_runs(plane: Plane) -> None:
+    plane.first.sessions = (
+        OpenedSession("det_10g", "openvino", "fp32", "not in bf16, an output is constant"),
+        OpenedSession("inswapper_128", "openvino", "bf16"),
+    )
+
+    metadata = await plane.data.model_metadata("faceswap")
+
+    assert metadata["platform"] == "openvino_onnx"
+    assert metadata["parameters"] == {
+        "det_10g.provider": "openvino",
+        "det_10g.precision": "fp32",
+        "det_10g.note": "not in bf16, an output is constant",
+        "inswapper_128.provider": "openvino",
+        "inswapper_128.precision": "bf16",
+    }
+
+
+@pytest.mark.parametrize("other", ["cpu", "cuda", "tensorrt"])
+async def test_the_platform_is_onnx_runtime_where_one_network_runs_on_it(plane: Plane, other: str) -> None:
+    plane.first.sessions = (OpenedSession("a", "openvino", "bf16"), OpenedSession("b", other, "fp32"))
+
+    assert (await plane.data.model_metadata("faceswap"))["platform"] == "onnxruntime_onnx"

@@ -6,9 +6,13 @@ from typing import cast
 
 import pytest
 
+from predictor.destinations import Destinations
 from predictor.errors import NotReady, StartupError
+from predictor.runtime.session import OpenedSession
 from predictor.service import Service
 from predictor.serving.loading import Loading
+from predictor.settings import Settings
+from tests.unit.fakes import Fakes
 
 SERVICE = cast("Service", object())
 
@@ -68,3 +72,13 @@ def test_what_keeps_it_from_being_built_is_passed_on() -> None:
         loading.load()
     with pytest.raises(NotReady):
         _ = loading.service
+
+
+def test_sessions_are_told_once_the_service_is_built() -> None:
+    opened = (OpenedSession("network", "cpu", "fp32"),)
+    loading = Loading(lambda: Service(Fakes().pipeline(), Destinations({}, {}), Settings(), opened))
+    assert not loading.sessions
+
+    loading.load()
+
+    assert loading.sessions == opened

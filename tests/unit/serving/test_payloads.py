@@ -104,7 +104,7 @@ def test_every_option_of_a_swap_arrives() -> None:
         report=True,
     )
 
-    assert request.options == SwapOptions((Pair(None, 2, "all"),), RestoreOptions("sharpen", 0.5), 4)
+    assert request.options == SwapOptions((Pair(None, 2, "all"),), RestoreOptions("sharpen", 0.5), 4, report=True)
     assert (request.output, request.report) == (OutputOptions("webp", 80), True)
 
 
@@ -268,7 +268,7 @@ def test_request_parameters_win_over_the_options_tensor() -> None:
         tensors(parameters, image=[JPEG], options=['{"upscale": 2, "output": {"format": "png"}}']), SETTINGS
     ).requests
 
-    assert request.options == SwapOptions((Pair(None, 2, 1),), RestoreOptions(None, 0.25), 4)
+    assert request.options == SwapOptions((Pair(None, 2, 1),), RestoreOptions(None, 0.25), 4, report=True)
     assert (request.output.format, request.report) == ("png", True)
 
 

@@ -13,6 +13,7 @@ from predictor.runtime.session import Network, Session, Tensor
 from predictor.stand_ins import FILES, write
 
 _PICTURE = [1, 3, 512, 512]
+_RESTORED = [("input", ["n", *_PICTURE[1:]])], [("output", ["n", *_PICTURE[1:]])]
 _ENLARGED = [("input", ["n", 3, "h", "w"])], [("output", ["n", 3, "H", "W"])]
 _SCRFD_OUTPUTS = [
     (name, [f"n{name}", width])
@@ -27,24 +28,26 @@ _CONTRACTS = {
         [("output", [1, 3, 128, 128])],
     ),
     "GFPGANv1.4.onnx": ([("input", _PICTURE)], [("1288", _PICTURE)]),
-    "gfpgan_1.4.onnx": ([("input", ["n", *_PICTURE[1:]])], [("output", ["n", *_PICTURE[1:]])]),
+    **dict.fromkeys(("gfpgan_1.2.onnx", "gfpgan_1.3.onnx", "gfpgan_1.4.onnx"), _RESTORED),
+    "parsenet.onnx": ([("input", ["n", *_PICTURE[1:]])], [("output", ["n", 19, 512, 512])]),
     "realesr-general-x4v3.onnx": _ENLARGED,
     "real_esrgan_x4v3.onnx": _ENLARGED,
     "real_esrgan_x4plus.onnx": _ENLARGED,
     "real_esrgan_x2plus.onnx": _ENLARGED,
 }
 _FREE_SIDES = {"n": 1, "None": 2, "?": 128, "h": 48, "w": 64}
-# of the real files, as the manifest of weights has them; RRDBNet's is that of its .pth
+# of the real files, as the manifest of weights has them; RRDBNet's and ParseNet's are those of their .pth
 _FULL_SIZES = {
     "det_10g.onnx": 16_923_827,
     "realesr-general-x4v3.onnx": 4_871_181,
     "real_esrgan_x4plus.onnx": 67_040_989,
     "real_esrgan_x2plus.onnx": 67_061_725,
+    "parsenet.onnx": 85_331_193,
     "w600k_r50.onnx": 174_383_860,
     "inswapper_128.onnx": 554_253_681,
     "GFPGANv1.4.onnx": 340_256_690,
 }
-_LARGE = 100_000_000
+_LARGE = 20_000_000
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +63,7 @@ def path(request: pytest.FixtureRequest, folder: Path) -> Path:
 
 
 def _session(path: Path) -> Session:
-    return session_opener()(Network(path.stem, path, {}))
+    return session_opener("cpu")(Network(path.stem, path, {}))
 
 
 def _feed(session: Session, picture: Tensor, seed: int = 0) -> dict[str, Tensor]:
@@ -97,7 +100,7 @@ def test_answers_are_finite_varied_and_within_the_range_of_a_real_one(path: Path
 
     for answer in answers:
         assert np.isfinite(answer).all()
-        assert np.ptp(answer) > 1e-3
+        assert np.ptp(answer) > 1e-4
         if answer.ndim == 4:
             assert ((answer > -1) & (answer < 1.3)).mean() > 0.99
             assert answer.std() > 0.02
@@ -132,13 +135,13 @@ def test_the_matrix_for_the_source_is_the_last_initializer_of_the_swapper(folder
 def test_an_upsampler_gives_back_the_picture_enlarged(folder: Path, picture: Tensor) -> None:
     for name, scale in (("realesr-general-x4v3", 4), ("real_esrgan_x4plus", 4), ("real_esrgan_x2plus", 2)):
         session = _session(folder / f"{name}.onnx")
-        feed = _feed(session, picture)
+        feed = _feed(session, picture * np.array([1.0, 0.4, 0.1], np.float32)[:, None, None])
 
         (enlarged,) = session.run(None, feed)
 
         repeated = feed["input"].repeat(scale, axis=2).repeat(scale, axis=3)
         assert enlarged.shape == repeated.shape
-        assert abs(float((enlarged - repeated).mean())) < 1 / 255
+        assert np.abs((enlarged - repeated).mean(axis=(0, 2, 3))).max() < 2 / 255
         assert 1 / 255 < np.abs(enlarged - repeated).mean() < 20 / 255
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +10,7 @@ import pytest
 
 from predictor.faces import Crop, Identity, SwappedCrop
 from predictor.imaging.colour import Colour, ColourMatch
+from predictor.stages import carry_on
 from predictor.swappers import blend
 from predictor.swappers.blend import Blend
 from tests.unit.swappers.faces import FACES, UNTOUCHABLE, drawn
@@ -37,8 +38,10 @@ _STEEPEST = 1.3
 class HardEdged(Blend):
     """Blend without blending: every pixel of the mask counts in full."""
 
-    def swap(self, crops: Sequence[Crop], identities: Sequence[Identity]) -> list[SwappedCrop]:
-        swaps = super().swap(crops, identities)
+    def swap(
+        self, crops: Sequence[Crop], identities: Sequence[Identity], check: Callable[[], None] = carry_on
+    ) -> list[SwappedCrop]:
+        swaps = super().swap(crops, identities, check)
         return [replace(one, mask=(one.mask > 0).astype(np.float32)) for one in swaps]
 
 

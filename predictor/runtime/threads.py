@@ -1,0 +1,64 @@
+"""How many threads this process may use: what its cgroup pays for."""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def available_threads(tree: Path = Path("/")) -> int:
+    """Return how many threads can run at once: the processors of this process, or less where its cgroup pays for less.
+
+    A part of a processor counts as a whole one, so that all that is paid for is used.
+
+    Args:
+        tree: Where `proc` and `sys` are looked for.
+    """
+    processors = len(os.sched_getaffinity(0))
+    return max(1, min(processors, math.ceil(cpu_quota(tree) or processors)))
+
+
+def cpu_quota(tree: Path = Path("/")) -> float | None:
+    """Return how many processors the cgroup pays for, version 2 or 1, or None where there is no limit.
+
+    The strictest limit between the cgroup of this process and the root counts.
+    """
+    limits = [limit for folder in _cgroups(tree) if (limit := _limit(folder)) is not None]
+    return min(limits, default=None)
+
+
+def _cgroups(tree: Path) -> Iterator[Path]:
+    """Yield the folder of this process's cgroup and of every one above it, in both hierarchies.
+
+    In a container the path can be the host's: what is not there is passed over, up to the container's own root.
+    """
+    try:
+        lines = (tree / "proc/self/cgroup").read_text().splitlines()
+    except OSError:
+        lines = ["0::/"]
+    mounts = tree / "sys/fs/cgroup"
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        below = Path(path.lstrip("/"))
+        for mount in [mounts / controllers, mounts / "cpu"] if controllers else [mounts]:
+            yield from (mount / step for step in (below, *below.parents))
+
+
+def _limit(folder: Path) -> float | None:
+    """Return the quota that a cgroup's own folder states, in processors; None where it states none, or nonsense."""
+    try:
+        if (folder / "cpu.max").exists():
+            quota, period = (folder / "cpu.max").read_text().split()
+        else:
+            quota = (folder / "cpu.cfs_quota_us").read_text().strip()
+            period = (folder / "cpu.cfs_period_us").read_text().strip()
+        return None if quota in {"max", "-1"} else int(quota) / int(period)
+    except (OSError, ValueError, ZeroDivisionError):
+        return None
