@@ -28,7 +28,7 @@ FLAVOURS := cpu openvino cuda
 
 help:  ## list the words
 	@echo "make WORD"
-	@sed -nE 's/^([a-z][a-z-]*):[^#]*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -nE 's/^([a-z][a-z-]*):[^#]*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 13
 
 demo: $(STAMP)  ## swap faces through a running predictor, over every protocol; pictures in out/demo
 	@$(BIN)/python -m predictor.client.demo --output out/demo
