@@ -24,11 +24,11 @@ RESOLVE := $(ORDINARY) $(BIN)/uv --no-config --quiet pip compile pyproject.toml 
 	--upgrade --generate-hashes --no-header
 FLAVOURS := cpu openvino cuda
 
-.PHONY: help demo serve test check parity bench bench-memory lock setup setup-torch
+.PHONY: help demo serve test check manifests render parity bench bench-memory lock setup setup-torch
 
 help:  ## list the words
 	@echo "make WORD"
-	@sed -nE 's/^([a-z][a-z-]*):[^#]*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -nE 's/^([a-z][a-z-]*):[^#]*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 13
 
 demo: $(STAMP)  ## swap faces through a running predictor, over every protocol; pictures in out/demo
 	@$(BIN)/python -m predictor.client.demo --output out/demo
@@ -48,6 +48,12 @@ check: $(STAMP)  ## all gates: format, lint, types, imports, locks, tests with c
 
 parity: $(TORCH_STAMP)  ## compare with the peers' own packages, networks of full size included: minutes and gigabytes
 	@$(TORCH_BIN)/python -m pytest -m "needs_torch or full_size" tests
+
+manifests: $(STAMP)  ## check charts/ and deploy/: lint, render, schemas, every refusal (part of `make check`)
+	@$(BIN)/python -m pytest tests/manifests
+
+render: $(STAMP)  ## write deploy/ anew from the chart
+	@$(BIN)/python -m tests.manifests.deployed
 
 bench: $(TORCH_STAMP)  ## ours against the peers' own packages, in turns; QUICK=1 takes 5 minutes, the whole about 30; out/bench
 	@$(TORCH_BIN)/python -m predictor bench --output out/bench $(if $(QUICK),--quick)
