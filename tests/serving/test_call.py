@@ -116,8 +116,8 @@ def test_enhance_and_detect_are_asked_over_every_protocol(
     assert picture["file"] == str(tmp_path / "face-2.jpg")
 
 
-def test_without_a_picture_the_astronaut_is_swapped_onto_herself(call: Caller) -> None:
-    called = call("v1")
+def test_without_a_picture_the_astronaut_is_swapped_onto_herself(call_puppet: Caller) -> None:
+    called = call_puppet("v1")  # where no destinations are preloaded
 
     assert called.code == 0
     assert called.out.splitlines()[0].startswith("astronaut.png: ")

@@ -42,6 +42,8 @@ class Desk:
         self.behaviour = "answer"
         self.free = threading.Event()
         self.url = ""
+        self.blob = b""
+        """What follows the JSON of an answer with the binary extension."""
 
 
 @pytest.fixture
@@ -66,11 +68,11 @@ def desk() -> Iterator[Desk]:
             if noted.behaviour == "nonsense":
                 body = b"<html>"
             self.send_response(200)
-            self.send_header("content-length", str(len(body)))
+            self.send_header("content-length", str(len(body + noted.blob)))
             if self.path.startswith("/v2") and "inference-header-content-length" in noted.headers[-1]:
                 self.send_header("Inference-Header-Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(body)
+            self.wfile.write(body + noted.blob)
 
         def log_message(self, *_: object) -> None: ...
 
@@ -248,6 +250,14 @@ def test_what_is_no_answer_is_told(spoken: tuple[Spoken, Desk]) -> None:
     desk.behaviour = "nonsense"
 
     assert failure_of(Target(desk.url, protocol)).code == "unreadable_answer"
+
+
+def test_a_tensor_that_is_cut_short_is_no_answer(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    cut: dict[str, Any] = {"name": "faces", "datatype": "BYTES", "parameters": {"binary_data_size": 2}}
+    monkeypatch.setitem(globals(), "OUTPUTS", [cut, *OUTPUTS[1:]])
+    desk.blob = b"\x07\x00"
+
+    assert failure_of(Target(desk.url, "v2-raw")).code == "unreadable_answer"
 
 
 def test_an_error_of_grpc_keeps_the_servers_code_and_request_id(grpc_desk: Desk) -> None:
