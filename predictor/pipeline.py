@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from predictor.errors import DegenerateLandmarks, StageFailed, TooManyFaces, UnsupportedOption
+from predictor.errors import DegenerateLandmarks, StageFailed, TooManyFaces
 from predictor.faces import FaceReport, Identity, left_to_right
 from predictor.imaging.alignment import scale_of, similarity
 from predictor.imaging.compositing import paste_back
-from predictor.options import SwapOptions
 from predictor.recognition import Recognition
 from predictor.restoration import Restoration, Swapped
-from predictor.selection import Giver, choose, require_one_source_each
+from predictor.selection import choose, givers_of, require_offered
 from predictor.stages import require_picture
 
 if TYPE_CHECKING:
@@ -24,8 +23,8 @@ if TYPE_CHECKING:
     from predictor.faces import Crop, Embedding, Face, Image, SwappedCrop
     from predictor.imaging.alignment import LandmarkTemplate
     from predictor.job import Job
-    from predictor.options import EnhanceOptions, Pair, RestoreOptions
-    from predictor.selection import Scene, Source
+    from predictor.options import EnhanceOptions, Pair, RestoreOptions, SwapOptions
+    from predictor.selection import Giver, Scene, Source
     from predictor.stages import Detector, Embedder, FaceParser, Restorer, Swapper, Upsampler
 
 _T = TypeVar("_T")
@@ -81,16 +80,7 @@ class Pipeline:
             UnsupportedOption: This recipe cannot do it.
             InvalidField: Two pairs give a face to the same face.
         """
-        if isinstance(options, SwapOptions):
-            require_one_source_each(options.pairs, place)
-        restorers = [self._stages.restorer_name] if self._stages.restorer_name else []
-        if options.restore and not restorers:
-            raise UnsupportedOption(f"{place}restore", "restoring", restorers)
-        if options.restore and options.restore.model not in {None, *restorers}:
-            raise UnsupportedOption(f"{place}restore.model", str(options.restore.model), restorers)
-        if options.upscale not in (1, *self.scales):
-            offered = [str(scale) for scale in (1, *self.scales)]
-            raise UnsupportedOption(f"{place}upscale", str(options.upscale), offered)
+        require_offered(options, self._stages.restorer_name, self.scales, place)
 
     def find_faces(self, image: Image, picture: str, job: Job) -> list[Face]:
         """Return all faces, left to right.
@@ -125,13 +115,7 @@ class Pipeline:
         Raises:
             NoFaceFound, FaceIndexOutOfRange, DegenerateFace: A source has no such face.
         """
-        by_name = {source.name: source for source in sources}
-        wanted = [(pair.source or sources[0].name, pair.source_face_id) for pair in pairs]
-        givers = {
-            (name, face_id): Giver(name, face_id, self.identify(by_name[name], face_id, job))
-            for name, face_id in dict.fromkeys(wanted)
-        }
-        return [givers[one] for one in wanted]
+        return givers_of(sources, pairs, lambda source, face_id: self.identify(source, face_id, job))
 
     def swap(self, destination: Scene, givers: Sequence[Giver], options: SwapOptions, job: Job) -> Altered:
         """Give faces of one picture the identities that the pairs name, then restore and upsample as asked.

@@ -5,15 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from predictor.errors import DegenerateFace, DegenerateLandmarks, FaceIndexOutOfRange, InvalidField, NoFaceFound
+from predictor.errors import (
+    DegenerateFace,
+    DegenerateLandmarks,
+    FaceIndexOutOfRange,
+    InvalidField,
+    NoFaceFound,
+    UnsupportedOption,
+)
 from predictor.imaging.alignment import align
+from predictor.options import SwapOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from predictor.faces import Crop, Face, Identity, Image
     from predictor.imaging.alignment import LandmarkTemplate
-    from predictor.options import Pair
+    from predictor.options import EnhanceOptions, Pair
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,6 +98,52 @@ def require_one_source_each(pairs: Sequence[Pair], place: str) -> None:
         if face_id in taken or "all" in taken or (taken and face_id == "all"):
             raise InvalidField(f"{place}pairs[{number}].destination_face_id", f"{face_id} has a source already")
         taken.add(face_id)
+
+
+def require_offered(
+    options: SwapOptions | EnhanceOptions, restorer: str | None, scales: Sequence[int], place: str
+) -> None:
+    """Refuse what a recipe cannot do.
+
+    Args:
+        options: What is asked.
+        restorer: What a request may call the recipe's restorer; None where it has none.
+        scales: The factors it can enlarge by, 1 left out.
+        place: Where the request stands when there are several: `instances[2].`; errors name it.
+
+    Raises:
+        UnsupportedOption: The first that the recipe cannot do.
+        InvalidField: Two pairs give a face to the same face.
+    """
+    if isinstance(options, SwapOptions):
+        require_one_source_each(options.pairs, place)
+    restorers = [restorer] if restorer else []
+    if options.restore and not restorers:
+        raise UnsupportedOption(f"{place}restore", "restoring", restorers)
+    if options.restore and options.restore.model not in {None, *restorers}:
+        raise UnsupportedOption(f"{place}restore.model", str(options.restore.model), restorers)
+    if options.upscale not in (1, *scales):
+        offered = [str(scale) for scale in (1, *scales)]
+        raise UnsupportedOption(f"{place}upscale", str(options.upscale), offered)
+
+
+def givers_of(
+    sources: Sequence[Source], pairs: Sequence[Pair], identify: Callable[[Source, int], Identity]
+) -> list[Giver]:
+    """Return who gives a face to each pair, in order; a pair that names no source takes the first one.
+
+    Args:
+        sources: Whose names the pairs know.
+        pairs: What is asked.
+        identify: Makes the identity of a face by its id; asked once for each face.
+    """
+    by_name = {source.name: source for source in sources}
+    wanted = [(pair.source or sources[0].name, pair.source_face_id) for pair in pairs]
+    givers = {
+        (name, face_id): Giver(name, face_id, identify(by_name[name], face_id))
+        for name, face_id in dict.fromkeys(wanted)
+    }
+    return [givers[one] for one in wanted]
 
 
 def choose(pairs: Sequence[Pair], destination: Scene) -> dict[int, int]:

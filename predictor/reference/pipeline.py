@@ -29,21 +29,20 @@ import numpy as np
 from predictor.errors import StageFailed, TooManyFaces, UnsupportedOption
 from predictor.faces import FaceReport, Identity, left_to_right
 from predictor.imaging.alignment import ARCFACE_112
-from predictor.options import SwapOptions
 from predictor.pipeline import Altered
 from predictor.reference.analysis import FoundFace, face_of, insightface_of
-from predictor.selection import Giver, choose, require_one_source_each
+from predictor.selection import choose, givers_of, require_offered
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from predictor.faces import Box, Embedding, Face, Image
     from predictor.job import Job
-    from predictor.options import EnhanceOptions, Pair
+    from predictor.options import EnhanceOptions, Pair, SwapOptions
     from predictor.reference.analysis import FaceAnalysis, INSwapper
     from predictor.reference.restorer import Gfpgan
     from predictor.reference.upsampler import RealEsrgan
-    from predictor.selection import Scene, Source
+    from predictor.selection import Giver, Scene, Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,18 +87,9 @@ class ReferencePipeline:
             UnsupportedOption: This recipe cannot do it.
             InvalidField: Two pairs give a face to the same face.
         """
-        if isinstance(options, SwapOptions):
-            require_one_source_each(options.pairs, place)
-        restorers = [self._packages.restorer_name] if self._packages.restorer_name else []
-        if options.restore and not restorers:
-            raise UnsupportedOption(f"{place}restore", "restoring", restorers)
-        if options.restore and options.restore.model not in {None, *restorers}:
-            raise UnsupportedOption(f"{place}restore.model", str(options.restore.model), restorers)
+        require_offered(options, self._packages.restorer_name, self.scales, place)
         if options.restore and options.restore.blend != 1.0:
             raise UnsupportedOption(f"{place}restore.blend", str(options.restore.blend), ["1"])
-        if options.upscale not in (1, *self.scales):
-            offered = [str(scale) for scale in (1, *self.scales)]
-            raise UnsupportedOption(f"{place}upscale", str(options.upscale), offered)
 
     def find_faces(self, image: Image, picture: str, job: Job) -> list[Face]:
         """Return all faces, left to right, each with its embedding.
@@ -120,13 +110,7 @@ class ReferencePipeline:
         Raises:
             NoFaceFound, FaceIndexOutOfRange, DegenerateFace: A source has no such face.
         """
-        by_name = {source.name: source for source in sources}
-        wanted = [(pair.source or sources[0].name, pair.source_face_id) for pair in pairs]
-        givers = {
-            (name, face_id): Giver(name, face_id, self._identify(by_name[name].scene, face_id, job))
-            for name, face_id in dict.fromkeys(wanted)
-        }
-        return [givers[one] for one in wanted]
+        return givers_of(sources, pairs, lambda source, face_id: self._identify(source.scene, face_id, job))
 
     def swap(self, destination: Scene, givers: Sequence[Giver], options: SwapOptions, job: Job) -> Altered:
         """Give faces of one picture the identities that the pairs name, then restore and upsample as asked.
