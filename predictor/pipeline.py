@@ -11,7 +11,7 @@ import numpy as np
 from predictor.errors import DegenerateLandmarks, StageFailed, TooManyFaces
 from predictor.faces import FaceReport, Identity, left_to_right
 from predictor.imaging.alignment import scale_of, similarity
-from predictor.imaging.compositing import paste_back
+from predictor.imaging.compositing import composite
 from predictor.recognition import Recognition
 from predictor.restoration import Restoration, Swapped
 from predictor.selection import choose, givers_of, require_offered
@@ -213,7 +213,7 @@ class Pipeline:
             seconds["restore"] = time.perf_counter() - began
         began = time.perf_counter()
         with job.stage("paste_back"):
-            paste_back(canvas, pixels, mask, matrix)
+            composite(canvas, pixels, mask, matrix)
         seconds["paste_back"] = time.perf_counter() - began
         return seconds
 

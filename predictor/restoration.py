@@ -9,7 +9,7 @@ import numpy as np
 
 from predictor.errors import DegenerateLandmarks, StageFailed
 from predictor.imaging.alignment import align, composed, inverted
-from predictor.imaging.compositing import paste_back
+from predictor.imaging.compositing import composite, paste_back
 from predictor.imaging.masks import soft_ellipse, soft_square
 from predictor.stages import require_picture
 
@@ -79,7 +79,7 @@ class Restoration:
             return False  # too small to align is too small to restore
         restored = self._restored(crop.image)
         # The share that is kept is the canvas's own pixels, not the crop's, which were resampled.
-        paste_back(canvas, restored, self._counts(restored, self._face) * np.float32(blend), crop.matrix)
+        composite(canvas, restored, self._counts(restored, self._face) * np.float32(blend), crop.matrix)
         return True
 
     def _restored(self, crop: Image) -> Image:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _STATUS = Path("/proc/self/status")
+_LEAST_SECONDS = 0.2
 _FORGET_PEAK = "5"
 """What the kernel wants written to `clear_refs` to count the peak of resident memory from now on: proc(5)."""
 
@@ -27,12 +28,17 @@ class Cost:
 
 
 def cost_of(run: Callable[[], object]) -> Cost:
-    """Run once and return what it cost."""
+    """Run for a fifth of a second, once at least, and return what one run cost.
+
+    One run of a few milliseconds would tell more of what ran before it than of itself.
+    """
     Path("/proc/self/clear_refs").write_text(_FORGET_PEAK)
-    began, cpu_began = time.perf_counter(), time.process_time()
-    run()
-    milliseconds, cpu = (time.perf_counter() - began) * 1e3, (time.process_time() - cpu_began) * 1e3
-    return Cost(milliseconds, cpu, peak_mib())
+    began, cpu_began, runs = time.perf_counter(), time.process_time(), 0
+    while not runs or time.perf_counter() - began < _LEAST_SECONDS:
+        run()
+        runs += 1
+    seconds, cpu_seconds = time.perf_counter() - began, time.process_time() - cpu_began
+    return Cost(seconds / runs * 1e3, cpu_seconds / runs * 1e3, peak_mib())
 
 
 def peak_mib() -> float:

@@ -49,6 +49,7 @@ class Peers:
         self._crop = _bgr(cv2.resize(self._source.image, (512, 512)).astype(np.uint8))
         six, face = _bgr(self._destination.image), insightface_of(self._destination.faces[0])
         self.facts: Mapping[str, object] = {}
+        self.peak: Callable[[], float | None] = lambda: None
         self.tasks: Mapping[str, Callable[[], object]] = {
             "detect_one": lambda: self._analysis.det_model.detect(six),
             "embed_one": lambda: self._analysis.models["recognition"].get(six, face),

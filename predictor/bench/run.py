@@ -29,7 +29,6 @@ _SIDES: dict[str, tuple[str, dict[str, str]]] = {
     "ours_fp32": ("predictor.bench.ours", {"PREDICTOR_PRECISION": "fp32"}),
 }
 """Where each side is, and what its process is told besides the settings of this one."""
-_PEAK = "giga_macs_a_second"
 
 
 def run(folder: Path, *, quick: bool) -> Path:
@@ -57,9 +56,12 @@ def run(folder: Path, *, quick: bool) -> Path:
             for side in ("reference", *dict.fromkeys(row.side for row in rows))
         }
         facts = {side: worker.facts() for side, worker in workers.items()}
-        floors = {side: _floors(facts[side]) for side in workers if side != "reference"}
+        peaks = {side: worker.peak() for side, worker in workers.items()}  # all are loaded and idle
+        floors = {side: _floors(peak) for side, peak in peaks.items()}
         results = compare(rows, workers, floors, quick=quick)
-    described = machine | {"weights": weights.why} | {side: facts[side] for side in floors}
+    gigas = {side: f"{peak / 1e9:.0f} billion multiply-accumulates/s" for side, peak in peaks.items() if peak}
+    described = machine | {"weights": weights.why, "matrix_peak": gigas}
+    described |= {side: facts[side] for side in gigas}
     return _write(folder, described, results)
 
 
@@ -68,11 +70,8 @@ def _worker(side: str, weights: Chosen) -> Worker:
     return Worker(module, weights.environment | environment, random=weights.random)
 
 
-def _floors(facts: Mapping[str, object]) -> dict[str, float | None]:
-    peak = facts[_PEAK]
-    if not isinstance(peak, float):
-        raise TypeError(f"{_PEAK} is a number")
-    return {task: floor_ms(task, peak * 1e9) for task in MULTIPLY_ACCUMULATES}
+def _floors(peak: float | None) -> dict[str, float | None]:
+    return {task: None if peak is None else floor_ms(task, peak) for task in MULTIPLY_ACCUMULATES}
 
 
 def _write(folder: Path, machine: Mapping[str, object], results: Sequence[Result]) -> Path:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 
+_PEAK = "the matrix peak"
+
+
 class BenchFailed(PredictorError):
     """A side could not be loaded, or broke down in a task."""
 
@@ -33,6 +36,8 @@ class Side(Protocol):
     tasks: Mapping[str, Callable[[], object]]
     facts: Mapping[str, object]
     """What it runs on, for the report."""
+    peak: Callable[[], float | None]
+    """Measures multiply-accumulates a second of a matrix product, where the side can."""
 
 
 class Worker:
@@ -70,6 +75,11 @@ class Worker:
         """Return what the side says of itself, once it is loaded."""
         return self._ask({"task": None})
 
+    def peak(self) -> float | None:
+        """Measure the matrix peak; ask when the other sides are idle."""
+        measured = self._ask({"task": _PEAK})["peak"]
+        return measured if isinstance(measured, float) else None
+
     def run(self, task: str) -> Cost:
         """Run a task once."""
         answer = self._ask({"task": task})
@@ -90,6 +100,12 @@ class Worker:
         return answer
 
 
+def _answer(side: Side, task: str | None) -> dict[str, object]:
+    if task is None:
+        return dict(side.facts)
+    return {"peak": side.peak()} if task == _PEAK else asdict(cost_of(side.tasks[task]))
+
+
 def main(module: str, weights: str) -> None:
     """Serve the tasks of one side on stdin and stdout."""
     answers = sys.stdout
@@ -97,8 +113,7 @@ def main(module: str, weights: str) -> None:
         side: Side = importlib.import_module(module).load(random=weights == "random")
         for line in sys.stdin:
             task = json.loads(line)["task"]
-            answer = dict(side.facts) if task is None else asdict(cost_of(side.tasks[task]))
-            print(json.dumps(answer), file=answers, flush=True)
+            print(json.dumps(_answer(side, task)), file=answers, flush=True)
 
 
 if __name__ == "__main__":

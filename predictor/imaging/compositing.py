@@ -44,16 +44,29 @@ def paste_back(canvas: Image, crop: Image, mask: Mask, matrix: AffineMatrix) -> 
     Returns:
         The mask as it lies in the picture, shape (H, W), 0 to 1.
     """
+    region, weights = composite(canvas, crop, mask, matrix)
+    placed = np.zeros(canvas.shape[:2], np.float32)
+    placed[region.slices] = weights
+    return placed
+
+
+def composite(canvas: Image, crop: Image, mask: Mask, matrix: AffineMatrix) -> tuple[Region, Mask]:
+    """Do what `paste_back` does, and return the mask of the rectangle alone: a large picture's whole one costs time.
+
+    Args:
+        canvas: The picture, RGB, shape (H, W, 3); written to.
+        crop: RGB, shape (size, size, 3).
+        mask: How much each pixel of the crop counts, shape (size, size), 0 to 1.
+        matrix: From pixels of the picture to pixels of the crop.
+    """
     height, width = canvas.shape[:2]
-    placed = np.zeros((height, width), np.float32)
     region = region_of(mask, matrix, width, height)
     if not region.width or not region.height:
-        return placed
+        return region, np.zeros((region.height, region.width), np.float32)
     pixels = _warped_into(crop, matrix, region, cv2.BORDER_REPLICATE)
     weights = _warped_into(mask, matrix, region, cv2.BORDER_CONSTANT)
-    placed[region.slices] = weights
     canvas[region.slices] = cv2.blendLinear(pixels, np.ascontiguousarray(canvas[region.slices]), weights, 1.0 - weights)
-    return placed
+    return region, weights
 
 
 def region_of(mask: Mask, matrix: AffineMatrix, width: int, height: int) -> Region:

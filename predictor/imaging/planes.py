@@ -28,4 +28,8 @@ def write_pixels(planes: Planes, region: Image) -> None:
     """
     within = np.clip(planes, 0.0, 1.0)
     # OpenCV multiplies and rounds half to even in one go, in half the time of NumPy's passes.
-    cv2.merge([cv2.convertScaleAbs(plane, alpha=255.0) for plane in within], dst=region)
+    planes_of_bytes = [cv2.convertScaleAbs(plane, alpha=255.0) for plane in within]
+    if region.strides[1:] == (3, 1):
+        cv2.merge(planes_of_bytes, dst=region)
+    else:  # every n-th pixel of a picture: OpenCV cannot write there
+        region[:] = cv2.merge(planes_of_bytes)

@@ -20,6 +20,7 @@ from predictor.errors import StageFailed, StartupError
 from predictor.faces import SwappedCrop
 from predictor.imaging.alignment import ARCFACE_112, ARCFACE_128
 from predictor.imaging.masks import soft_ellipse
+from predictor.imaging.planes import to_planes, write_pixels
 from predictor.runtime.graph_file import GraphFile
 from predictor.runtime.graphs import free_batch
 from predictor.runtime.session import Network
@@ -118,15 +119,14 @@ class Inswapper:
         return (mapped / np.linalg.norm(mapped)).astype(np.float32)
 
     def _fill(self, parts: Sequence[_Part]) -> None:
-        pictures = np.stack([part.given for part in parts]).transpose(0, 3, 1, 2)
-        target = np.ascontiguousarray(pictures, np.float32) / np.float32(255)
+        target = np.concatenate([to_planes(part.given) for part in parts])
         source = np.stack([part.latent for part in parts])
         (answer,) = self._session.run(None, {self._target: target, self._source: source})
         if answer.shape != target.shape:
             raise StageFailed("swap", f"the network's answer has shape {answer.shape}; {target.shape} was due")
         for part, given, made in zip(parts, target, answer, strict=True):
             require_answer("swap", made, given)
-            part.made[:] = np.rint(np.clip(made, 0.0, 1.0) * 255).transpose(1, 2, 0)
+            write_pixels(made, part.made)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

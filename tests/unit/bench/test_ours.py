@@ -26,7 +26,6 @@ def side(tmp_path_factory: pytest.TempPathFactory) -> ours.Ours:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PREDICTOR_WEIGHTS_DIR", str(folder))
         patch.setenv("PREDICTOR_WEIGHTS_MANIFEST", str(write_manifest(folder)))
-        patch.setattr(ours, "peak", lambda _sessions: 1e12)
         return ours.load(random=True)
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -17,6 +18,23 @@ def toy() -> Iterator[Worker]:
 
 def test_a_side_says_what_it_runs_on_and_is_told_what_it_needs(toy: Worker) -> None:
     assert toy.facts() == {"weights": "random", "told": "yes"}
+
+
+def test_the_matrix_peak_is_measured_when_asked_for(toy: Worker) -> None:
+    assert toy.peak() == 7.0
+
+
+def test_a_short_job_is_repeated_and_a_cost_is_of_one_run() -> None:
+    runs: list[int] = []
+
+    def run() -> None:
+        runs.append(1)
+        time.sleep(0.01)
+
+    cost = cost_of(run)
+
+    assert len(runs) > 5
+    assert 10 <= cost.milliseconds < 100
 
 
 def test_a_cost_is_of_the_task_alone_whatever_packages_print(toy: Worker) -> None:

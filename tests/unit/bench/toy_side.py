@@ -9,6 +9,7 @@ import time
 class Toy:
     def __init__(self, *, random: bool) -> None:
         self.facts = {"weights": "random" if random else "real", "told": os.environ.get("TOLD")}
+        self.peak = lambda: 7.0
         self.tasks = {"work": self._work, "burn": self._burn, "die": lambda: os._exit(7)}
 
     def _work(self) -> None:
