@@ -7,7 +7,7 @@ import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from predictor.bench.floor import MULTIPLY_ACCUMULATES, floor_ms
+from predictor.bench.floor import with_floors
 from predictor.bench.machine import describe
 from predictor.bench.table import ROWS, markdown
 from predictor.bench.turns import compare
@@ -56,22 +56,17 @@ def run(folder: Path, *, quick: bool) -> Path:
             for side in ("reference", *dict.fromkeys(row.side for row in rows))
         }
         facts = {side: worker.facts() for side, worker in workers.items()}
-        peaks = {side: worker.peak() for side, worker in workers.items()}  # all are loaded and idle
-        floors = {side: _floors(peak) for side, peak in peaks.items()}
-        results = compare(rows, workers, floors, quick=quick)
-    gigas = {side: f"{peak / 1e9:.0f} billion multiply-accumulates/s" for side, peak in peaks.items() if peak}
-    described = machine | {"weights": weights.why, "matrix_peak": gigas}
-    described |= {side: facts[side] for side in gigas}
+        # measured when all are loaded and idle
+        peaks = {side: peak for side, worker in workers.items() if (peak := worker.peak()) is not None}
+        results = with_floors(compare(rows, workers, quick=quick), peaks)
+    gigas = {side: f"{peak / 1e9:.0f} billion multiply-accumulates a second" for side, peak in peaks.items()}
+    described = machine | {"weights": weights.why, "convolution": gigas} | {side: facts[side] for side in peaks}
     return _write(folder, described, results)
 
 
 def _worker(side: str, weights: Chosen) -> Worker:
     module, environment = _SIDES[side]
     return Worker(module, weights.environment | environment, random=weights.random)
-
-
-def _floors(peak: float | None) -> dict[str, float | None]:
-    return {task: None if peak is None else floor_ms(task, peak) for task in MULTIPLY_ACCUMULATES}
 
 
 def _write(folder: Path, machine: Mapping[str, object], results: Sequence[Result]) -> Path:

@@ -49,9 +49,8 @@ class Result:
     row: Row
     reference: Sequence[Cost]
     ours: Sequence[Cost]
-    floor_ms: float | None
-    """Multiplications and additions of our side's networks over this machine's measured peak; None where no network
-    runs."""
+    floor_ms: float | None = None
+    """What our side's networks compute, at the best rate this machine reached; None where no network runs."""
 
     @property
     def ratio(self) -> float:
@@ -80,7 +79,7 @@ def markdown(machine: Mapping[str, object], results: Sequence[Result]) -> str:
     """Return the table for a person, with the machine above it."""
     described = [f"- {name.replace('_', ' ')}: {_text(value)}" for name, value in machine.items()]
     head = [f"| {' | '.join(_COLUMNS)} |", "|---" * len(_COLUMNS) + "|"]
-    return "\n".join([*described, "", *head, *(_line(result.as_json()) for result in results), "", _LEGEND, ""])
+    return "\n".join([*described, "", *head, *(_line(result.as_json()) for result in results), "", _LEGEND])
 
 
 _COLUMNS = (
@@ -89,9 +88,10 @@ _COLUMNS = (
 )  # fmt: skip
 _LEGEND = """\
 Medians (least to most of all runs), in turns in one run, after one warm-up of each side. The reference is insightface,
-GFPGANer and RealESRGANer as their users call them. Floor: what our side's networks compute, at the matrix peak measured
-on this machine in the same run (computed, not run); "at the floor" is how many times faster than the reference that
-would be. Goals were set for 2 cores with AMX. Processor time and peak memory: reference → ours."""
+GFPGANer and RealESRGANer as their users call them. Floor: what our side's networks compute, at the best rate that a
+convolution or a whole job of that side reached in this run (computed, not run); "at the floor" is how many times faster
+than the reference that would be. Goals were set for 2 cores with AMX. Processor time and peak memory: reference → ours.
+"""
 
 
 def _line(row: dict[str, object]) -> str:

@@ -20,19 +20,12 @@ _ROUNDS, _ROUNDS_QUICK, _ROUNDS_LONG = 5, 3, 2
 _LONG_MILLISECONDS = 60_000.0
 
 
-def compare(
-    rows: Sequence[Row],
-    workers: Mapping[str, Worker],
-    floors: Mapping[str, Mapping[str, float | None]],
-    *,
-    quick: bool,
-) -> list[Result]:
+def compare(rows: Sequence[Row], workers: Mapping[str, Worker], *, quick: bool) -> list[Result]:
     """Run every task: a warm-up of each side, then rounds of the reference and of every side of ours that has a row.
 
     Args:
         rows: What to compare; rows of one task share the reference's runs.
         workers: By side.
-        floors: Milliseconds by side and task; None where no network runs.
         quick: Fewer rounds.
 
     Returns:
@@ -47,7 +40,7 @@ def compare(
             bar.set_postfix_str(task)
             costs = _costs(task, {side: workers[side] for side in _sides(task, rows)}, quick=quick)
             for row in (row for row in rows if row.task == task):
-                results[row] = Result(row, costs["reference"], costs[row.side], floors[row.side][task])
+                results[row] = Result(row, costs["reference"], costs[row.side])
                 tqdm.write(f"{row.job}: {results[row].ratio:.1f} times faster{_goal(row)}", file=sys.stderr)
     return [results[row] for row in rows]
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from predictor.bench.floor import MULTIPLY_ACCUMULATES, floor_ms
+from predictor.bench.floor import MULTIPLY_ACCUMULATES, with_floors
 from predictor.bench.measure import Cost
 from predictor.bench.table import ROWS, Result, Row, markdown
 
@@ -48,4 +48,19 @@ def test_a_table_for_people_has_a_line_a_job_under_the_machine() -> None:
 @pytest.mark.parametrize("task", sorted({row.task for row in ROWS}))
 def test_every_task_has_its_floor(task: str) -> None:
     macs = MULTIPLY_ACCUMULATES[task]
-    assert floor_ms(task, 1e12) == (None if macs is None else pytest.approx(macs / 1e9))
+
+    (result,) = with_floors([Result(Row(task, task), _costs(1e9), _costs(1e9))], {"ours": 1e12})
+
+    assert result.floor_ms == (None if macs is None else pytest.approx(macs / 1e9))
+
+
+def test_no_floor_is_above_what_a_job_of_the_side_took() -> None:
+    fast = Result(Row("swap", "swap_crop"), _costs(1e9), _costs(100.0, 90.0))
+    other = Result(Row("restore", "restore_network"), _costs(1e9), _costs(1e9))
+    in_fp32 = Result(Row("swap", "swap_crop", side="ours_fp32"), _costs(1e9), _costs(1e9))
+
+    fast, other, in_fp32 = with_floors([fast, other, in_fp32], {"ours": 1.0, "ours_fp32": 1e12})
+
+    assert fast.floor_ms == pytest.approx(90.0)
+    assert other.floor_ms == pytest.approx(90.0 * 197.8 / 174.6)
+    assert in_fp32.floor_ms == pytest.approx(174.6)
