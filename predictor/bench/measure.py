@@ -25,6 +25,8 @@ class Cost:
     """Of all threads together."""
     peak_mib: float
     """The most resident memory while it ran, all that the process had loaded before included."""
+    own_mib: float
+    """How much of it was not resident before."""
 
 
 def cost_of(run: Callable[[], object]) -> Cost:
@@ -32,13 +34,14 @@ def cost_of(run: Callable[[], object]) -> Cost:
 
     One run of a few milliseconds would tell more of what ran before it than of itself.
     """
+    before = _kib("VmRSS") / 1024
     Path("/proc/self/clear_refs").write_text(_FORGET_PEAK)
     began, cpu_began, runs = time.perf_counter(), time.process_time(), 0
     while not runs or time.perf_counter() - began < _LEAST_SECONDS:
         run()
         runs += 1
     seconds, cpu_seconds = time.perf_counter() - began, time.process_time() - cpu_began
-    return Cost(seconds / runs * 1e3, cpu_seconds / runs * 1e3, peak_mib())
+    return Cost(seconds / runs * 1e3, cpu_seconds / runs * 1e3, peak := peak_mib(), max(0.0, peak - before))
 
 
 def peak_mib() -> float:

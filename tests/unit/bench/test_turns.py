@@ -24,7 +24,7 @@ class FakeWorker:
         self.log.append((self.side, task))
         cold = task not in self.seen
         self.seen.add(task)
-        return Cost(self.milliseconds * (100 if cold else 1), 1.0, 1.0)
+        return Cost(self.milliseconds * (100 if cold else 1), 1.0, 1.0, 1.0)
 
 
 def _sides(milliseconds: float = 10.0) -> tuple[Any, list[tuple[str, str]]]:

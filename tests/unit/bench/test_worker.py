@@ -52,6 +52,7 @@ def test_the_peak_of_memory_is_of_the_run_and_not_of_one_before() -> None:
     holding, after = cost_of(hold), cost_of(lambda: None)
 
     assert holding.peak_mib - after.peak_mib > 128
+    assert holding.own_mib > 128 > after.own_mib
 
 
 def test_a_side_that_dies_ends_the_bench_with_its_name(toy: Worker) -> None:
