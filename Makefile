@@ -24,7 +24,7 @@ RESOLVE := $(ORDINARY) $(BIN)/uv --no-config --quiet pip compile pyproject.toml 
 	--upgrade --generate-hashes --no-header
 FLAVOURS := cpu openvino cuda
 
-.PHONY: help demo serve test check manifests render bench bench-memory lock setup setup-torch
+.PHONY: help demo serve test check parity manifests render bench bench-memory lock setup setup-torch
 
 help:  ## list the words
 	@echo "make WORD"
@@ -45,6 +45,9 @@ check: $(STAMP)  ## all gates: format, lint, types, imports, locks, tests with c
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m pytest --cov --cov-report=term
+
+parity: $(TORCH_STAMP)  ## compare with the peers' own packages, networks of full size included: minutes and gigabytes
+	@$(TORCH_BIN)/python -m pytest -m "needs_torch or full_size" tests
 
 manifests: $(STAMP)  ## check charts/ and deploy/: lint, render, schemas, every refusal (part of `make check`)
 	@$(BIN)/python -m pytest tests/manifests

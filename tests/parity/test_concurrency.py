@@ -27,6 +27,7 @@ from predictor.resources import Resources
 from predictor.restorers import RESTORERS
 from predictor.selection import Scene as PipelineScene
 from predictor.selection import Source
+from predictor.stand_ins import Size
 from predictor.swappers import SWAPPERS
 from predictor.upsamplers import UPSAMPLERS
 from tests.parity.bgr import bgr
@@ -40,6 +41,12 @@ SWAPPED = SwapOptions((Pair(destination_face_id="all"),))
 Array = npt.NDArray[Any]
 Call = Callable[[int], Array]
 """Does the work of one number, 0 to 15, and gives what came out."""
+
+
+@pytest.fixture(scope="session")
+def size() -> Size:
+    """Sixteen networks of full size at once would take more memory than a machine for tests has."""
+    return "tiny"
 
 
 @pytest.fixture(autouse=True)
