@@ -3,6 +3,7 @@
     PredictorError
     ├── InvalidRequest              the caller's fault
     │   ├── InvalidField            a field missing, unknown, of the wrong type or out of bounds
+    │   ├── ClientGone              the connection ended; nobody is told
     │   ├── InvalidBase64, UndecodableImage, UnsupportedImage
     │   ├── RequestTooLarge, ImageTooLarge, OutputTooLarge
     │   ├── TooManyItems, TooManyFaces
@@ -61,6 +62,13 @@ class InvalidField(InvalidRequest):
 
     def __init__(self, field: str, reason: str) -> None:
         super().__init__(f"{field}: {reason}" if field else reason, field=field)
+
+
+class ClientGone(InvalidField):
+    """The client hung up before its answer; raised to end its work, and read by nobody but the counters."""
+
+    def __init__(self, before: str) -> None:
+        super().__init__("", f"the connection ended before {before}")
 
 
 class InvalidBase64(InvalidRequest):

@@ -24,6 +24,7 @@ from predictor.job import Job
 from predictor.serving.call import Call
 from predictor.serving.limits import check_request_bytes, timeout_seconds
 from predictor.serving.logs import REQUEST_ID
+from predictor.serving.metrics import UNKNOWN_MODEL
 from predictor.serving.middleware import request_id_of
 from predictor.serving.ports import PortTaken, listen
 from predictor.serving.statuses import STATUSES, sentence_of
@@ -31,12 +32,13 @@ from predictor.serving.statuses import STATUSES, sentence_of
 if TYPE_CHECKING:
     from predictor.serving.dataplane import ClosedRepository, PredictorDataPlane
     from predictor.serving.executor import Executor
+    from predictor.serving.metrics import Requests
     from predictor.settings import Settings
 
 _log = logging.getLogger("predictor.access")
 _Handler = Callable[[Any, Any], Awaitable[Any]]
 # KServe's answers to anything else are told from ours by their methods: only inference is worth a line at level info.
-_LOUD_METHOD = "ModelInfer"
+_INFERENCE = "ModelInfer"
 # Of the drain delay. gRPC varies ages by a tenth, and routes need a part of the delay to move.
 _AGE_SHARE = 0.5
 _SETTING = "PREDICTOR_GRPC_PORT"
@@ -47,10 +49,16 @@ class PredictorGrpcServer(GRPCServer):
     """Serves V2 on gRPC; the transport takes twice our limit, so that what is over ours is refused in our words."""
 
     def __init__(
-        self, dataplane: PredictorDataPlane, repository: ClosedRepository, executor: Executor, settings: Settings
+        self,
+        dataplane: PredictorDataPlane,
+        repository: ClosedRepository,
+        executor: Executor,
+        requests: Requests,
+        settings: Settings,
     ) -> None:
         super().__init__(settings.grpc_port, dataplane, repository, kwargs={})
-        self._servicer = _Servicer(dataplane, repository, executor, settings)
+        self._servicer = _Servicer(dataplane, repository, executor, requests, settings)
+        self._requests = requests
         self._limit_bytes = settings.limit_request_bytes
         self._drain_delay_seconds = settings.drain_delay_seconds
         self._server: aio.Server | None = None
@@ -63,7 +71,7 @@ class PredictorGrpcServer(GRPCServer):
         """
         listen(self._port, _SETTING).close()  # gRPC itself would also write a line of its own to stderr
         self._server = aio.server(
-            interceptors=[_Interceptor()],
+            interceptors=[_Interceptor(self._requests)],
             options=[
                 ("grpc.max_receive_message_length", min(2 * self._limit_bytes, _LARGEST_OPTION)),
                 ("grpc.max_send_message_length", -1),
@@ -106,23 +114,35 @@ class _Servicer(InferenceServicer):
     """KServe's servicer, but for inference and the parts of metadata it leaves out."""
 
     def __init__(
-        self, dataplane: PredictorDataPlane, repository: ClosedRepository, executor: Executor, settings: Settings
+        self,
+        dataplane: PredictorDataPlane,
+        repository: ClosedRepository,
+        executor: Executor,
+        requests: Requests,
+        settings: Settings,
     ) -> None:
         super().__init__(dataplane, repository)
         self._dataplane = dataplane
         self._executor = executor
+        self._requests = requests
         self._settings = settings
 
     async def ModelInfer(  # noqa: N802  # the protocol's name
         self, request: pb.ModelInferRequest, context: aio.ServicerContext[Any, Any]
     ) -> pb.ModelInferResponse:
         """Serve one inference."""
+        with self._requests.counted(request.model_name, "grpc"):
+            return await self._admitted(request, context)
+
+    async def _admitted(
+        self, request: pb.ModelInferRequest, context: aio.ServicerContext[Any, Any]
+    ) -> pb.ModelInferResponse:
         _require_no_version(request.model_version)
         await self._dataplane.get_model(request.model_name)
         check_request_bytes(request.ByteSize(), self._settings.limit_request_bytes)
         headers = _metadata(context)
         job = Job(self._timeout(context, headers))
-        with self._executor.admission():
+        with self._executor.admission(), self._requests.in_flight(request.model_name):
             call = Call("grpc", request, job)
             answer, _ = await self._dataplane.infer(request.model_name, call, headers)
         return answer
@@ -160,6 +180,9 @@ def _require_no_version(version: str) -> None:
 class _Interceptor(aio.ServerInterceptor):
     """Around every call: its id, its log line, and our own words for whatever goes wrong."""
 
+    def __init__(self, requests: Requests) -> None:
+        self._requests = requests
+
     async def intercept_service(
         self,
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any] | None]],
@@ -171,9 +194,26 @@ class _Interceptor(aio.ServerInterceptor):
         if handler is None:
             return grpc.unary_unary_rpc_method_handler(_wrapped(method, _unknown(handler_call_details.method)))
         return grpc.unary_unary_rpc_method_handler(
-            _wrapped(method, _reading(handler)),
+            _wrapped(method, self._reading(method, handler)),
             response_serializer=handler.response_serializer,
         )
+
+    def _reading(self, method: str, handler: grpc.RpcMethodHandler[Any, Any]) -> _Handler:
+        """Return a handler that reads its message itself: of one it cannot read, gRPC would tell in its own words."""
+        read, handle = handler.request_deserializer, cast("_Handler", handler.unary_unary)
+        assert read is not None  # noqa: S101  # every method of the protocol has a message
+
+        async def call(message: bytes, context: aio.ServicerContext[Any, Any]) -> object:
+            try:
+                request = read(message)
+            except DecodeError:
+                error = InvalidField("", "the message is not of the method's form")
+                if method == _INFERENCE:
+                    self._requests.count(UNKNOWN_MODEL, "grpc", error.code)
+                raise error from None
+            return await handle(request, context)
+
+        return call
 
 
 def _unknown(path: str) -> _Handler:
@@ -181,21 +221,6 @@ def _unknown(path: str) -> _Handler:
         raise NotSupported(f"there is no method {path}")
 
     return refuse
-
-
-def _reading(handler: grpc.RpcMethodHandler[Any, Any]) -> _Handler:
-    """Return a handler that reads its message itself: of one it cannot read, gRPC would tell in its own words."""
-    read, handle = handler.request_deserializer, cast("_Handler", handler.unary_unary)
-    assert read is not None  # noqa: S101  # every method of the protocol has a message
-
-    async def call(message: bytes, context: aio.ServicerContext[Any, Any]) -> object:
-        try:
-            request = read(message)
-        except DecodeError:
-            raise InvalidField("", "the message is not of the method's form") from None
-        return await handle(request, context)
-
-    return call
 
 
 def _wrapped(method: str, handle: _Handler) -> _Handler:
@@ -217,7 +242,7 @@ def _wrapped(method: str, handle: _Handler) -> _Handler:
             outcome = "OK"
             return answer
         finally:
-            level = logging.INFO if method == _LOUD_METHOD else logging.DEBUG
+            level = logging.INFO if method == _INFERENCE else logging.DEBUG
             _log.log(level, "gRPC %s %s %.1f ms", method, outcome, (time.perf_counter() - began) * 1000)
 
     return call

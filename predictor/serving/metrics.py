@@ -2,20 +2,91 @@
 
 from __future__ import annotations
 
+from asyncio import CancelledError
+from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from prometheus_client import REGISTRY
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from predictor.errors import ClientGone, PredictorError
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from prometheus_client import CollectorRegistry
     from prometheus_client.metrics_core import Metric
 
+    from predictor.serving.call import Protocol
     from predictor.serving.loading import Loading
+
+UNKNOWN_MODEL = "(unknown)"
+"""The label of calls for models that there are not: a client's own words would be a series each."""
+_OK, _CANCELLED = "ok", "cancelled"
+_PROTOCOLS: Sequence[Protocol] = ("v1", "v2", "grpc")
+
+
+class Requests(Collector):
+    """The requests of the models: `predictor_requests_total` and `predictor_requests_in_flight`.
+
+    The counter has a series for each model, protocol and code: `ok`, an error's code, or `cancelled` where the client
+    went before its answer. The gauge has one for each model: requests that were let in and are sending their body,
+    waiting or worked on; their sum is what the queue counts. Both are changed on the event loop only.
+
+    Args:
+        models: The names of the models.
+    """
+
+    def __init__(self, models: Sequence[str]) -> None:
+        self._in_flight = dict.fromkeys(models, 0)
+        # A series that begins at its first request would hide that one from rate().
+        self._answered = Counter({(model, protocol, _OK): 0 for model in models for protocol in _PROTOCOLS})
+
+    @contextmanager
+    def counted(self, model: str, protocol: Protocol) -> Iterator[None]:
+        """Count one request when it ends, by how it ended."""
+        code = _OK
+        try:
+            yield
+        except BaseException as error:
+            code = _code_of(error)
+            raise
+        finally:
+            self.count(model, protocol, code)
+
+    @contextmanager
+    def in_flight(self, model: str) -> Iterator[None]:
+        """Show one request that was let in, until it ends."""
+        self._in_flight[model] += 1
+        try:
+            yield
+        finally:
+            self._in_flight[model] -= 1
+
+    def count(self, model: str, protocol: Protocol, code: str) -> None:
+        """Count one request that has ended."""
+        self._answered[model if model in self._in_flight else UNKNOWN_MODEL, protocol, code] += 1
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield both families."""
+        gauge = GaugeMetricFamily(
+            "predictor_requests_in_flight", "Requests that wait or are worked on.", labels=("model",)
+        )
+        for model, count in self._in_flight.items():
+            gauge.add_metric((model,), count)
+        yield gauge
+        counter = CounterMetricFamily(
+            "predictor_requests", "Requests that have ended, by how.", labels=("model", "protocol", "code")
+        )
+        for labels, count in self._answered.items():
+            counter.add_metric(labels, count)
+        yield counter
+
+    def describe(self) -> list[Metric]:
+        """Return nothing: both names are its own."""
+        return []
 
 
 class SessionInfo(Collector):
@@ -40,6 +111,12 @@ class SessionInfo(Collector):
     def describe(self) -> list[Metric]:
         """Return nothing: its name is its own, and there is nothing to collect when it is registered."""
         return []
+
+
+def _code_of(error: BaseException) -> str:
+    if isinstance(error, ClientGone | CancelledError):
+        return _CANCELLED
+    return error.code if isinstance(error, PredictorError) else PredictorError.code
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from starlette.requests import ClientDisconnect
 
 from predictor import __version__
 from predictor.errors import (
+    ClientGone,
     DeadlineExceeded,
     InvalidField,
     InvalidRequest,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from predictor.serving.call import Protocol
     from predictor.serving.dataplane import ClosedRepository, PredictorDataPlane
     from predictor.serving.executor import Executor
+    from predictor.serving.metrics import Requests
     from predictor.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -49,12 +51,16 @@ _JSON_LENGTH = "inference-header-content-length"
 
 
 def build_app(
-    dataplane: PredictorDataPlane, repository: ClosedRepository, executor: Executor, settings: Settings
+    dataplane: PredictorDataPlane,
+    repository: ClosedRepository,
+    executor: Executor,
+    requests: Requests,
+    settings: Settings,
 ) -> FastAPI:
     """Return the REST application."""
     app = FastAPI(title="faceswap-predictor", version=__version__, docs_url=None, redoc_url=None)
     app.router.redirect_slashes = False  # a path that is nearly one of ours is not found; nobody is sent elsewhere
-    app.include_router(_Inference(dataplane, executor, settings).router())
+    app.include_router(_Inference(dataplane, executor, requests, settings).router())
     app.include_router(_kserve_routes(dataplane, repository))
     app.add_middleware(RequestMiddleware, lifecycle=dataplane.lifecycle)
     for kind in (
@@ -95,9 +101,12 @@ def _kserve_routes(dataplane: PredictorDataPlane, repository: ClosedRepository) 
 class _Inference:
     """The routes that do the work: `:predict` and `infer`."""
 
-    def __init__(self, dataplane: PredictorDataPlane, executor: Executor, settings: Settings) -> None:
+    def __init__(
+        self, dataplane: PredictorDataPlane, executor: Executor, requests: Requests, settings: Settings
+    ) -> None:
         self._dataplane = dataplane
         self._executor = executor
+        self._requests = requests
         self._settings = settings
 
     def router(self) -> APIRouter:
@@ -111,10 +120,14 @@ class _Inference:
             router.add_api_route(
                 f"{v1}:{word}", self.post_only, methods=["GET"], include_in_schema=False, response_model=None
             )
-        for path, method in (("", "GET"), ("/ready", "GET"), ("/infer", "POST")):
+        for path, method, endpoint in (
+            ("", "GET", self.version),
+            ("/ready", "GET", self.version),
+            ("/infer", "POST", self.infer_version),
+        ):
             router.add_api_route(
                 f"{v2}/versions/{{model_version}}{path}",
-                self.version,
+                endpoint,
                 methods=[method],
                 include_in_schema=False,
                 response_model=None,
@@ -149,12 +162,21 @@ class _Inference:
         self._dataplane.get_model_from_registry(model_name)
         raise NotSupported(f"version {model_version} is not offered; models are served without versions")
 
+    async def infer_version(self, model_name: str, model_version: str) -> NoReturn:
+        """Refuse, and count what was refused: on gRPC it is the same call as without a version."""
+        with self._requests.counted(model_name, "v2"):
+            await self.version(model_name, model_version)
+
     async def _infer(self, protocol: Protocol, model_name: str, request: Request) -> RestAnswer:
+        with self._requests.counted(model_name, protocol):
+            return await self._admitted(protocol, model_name, request)
+
+    async def _admitted(self, protocol: Protocol, model_name: str, request: Request) -> RestAnswer:
         await self._dataplane.get_model(model_name)
         headers = dict(request.headers)
         default = self._settings.request_timeout_seconds
         job = Job(timeout_seconds(headers.get("x-request-timeout"), default))
-        with self._executor.admission():
+        with self._executor.admission(), self._requests.in_flight(model_name):
             body = await self._body(request, job)
             call = Call(protocol, body, job, headers.get(_JSON_LENGTH) if protocol == "v2" else None)
             work = self._dataplane.infer(model_name, call, headers)
@@ -177,7 +199,7 @@ class _Inference:
         except TimeoutError:
             raise DeadlineExceeded(job.timeout_seconds or 0.0) from None
         except ClientDisconnect:
-            raise InvalidField("", "the connection ended before the body did") from None
+            raise ClientGone("the body did") from None
         return b"".join(parts)
 
 
@@ -188,7 +210,7 @@ async def _while_connected(request: Request, job: Job, work: Coroutine[Any, Any,
         await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
         if not task.done():
             job.abandon()
-            raise InvalidField("", "the connection ended before the answer")
+            raise ClientGone("the answer")
         return task.result()
     finally:
         task.cancel()

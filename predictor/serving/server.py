@@ -22,7 +22,7 @@ from predictor.serving.executor import Executor
 from predictor.serving.grpc import PredictorGrpcServer
 from predictor.serving.loading import Loading
 from predictor.serving.logs import configure_logging
-from predictor.serving.metrics import SessionInfo, published
+from predictor.serving.metrics import Requests, SessionInfo, published
 from predictor.serving.models import all_models
 from predictor.serving.ports import listen
 from predictor.serving.rest import build_app
@@ -89,6 +89,7 @@ class PredictorServer(ModelServer):
         loading = Loading(lambda: build(settings))
         self.models = all_models(settings.model_name, loading, self.executor, settings)
         self._session_info = SessionInfo(loading)
+        self._requests = Requests([model.name for model in self.models])
         self._failure: StartupError | None = None
         self._loader: threading.Thread | None = None
         self._stopping: asyncio.Event | None = None
@@ -102,7 +103,7 @@ class PredictorServer(ModelServer):
         """
         for model in models:
             self.register_model(model)
-        with published(self._session_info):
+        with published(self._session_info), published(self._requests):
             asyncio.run(self._serve())
         if self._failure is not None:
             raise self._failure
@@ -117,10 +118,11 @@ class PredictorServer(ModelServer):
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._on_signal)
-        app = build_app(self.dataplane, self.model_repository_extension, self.executor, self.settings)
+        shared = self.dataplane, self.model_repository_extension, self.executor, self._requests, self.settings
+        app = build_app(*shared)
         after_delay = self.settings.grace_seconds - self.settings.drain_delay_seconds
         rest = PredictorRestServer(app, self.settings.http_port, after_delay, self.ssl_certfile, self.ssl_keyfile)
-        grpc = PredictorGrpcServer(self.dataplane, self.model_repository_extension, self.executor, self.settings)
+        grpc = PredictorGrpcServer(*shared)
         _log.info("REST on port %d, gRPC on port %d, loading", rest.bind(), grpc.bind())
         serving = [
             asyncio.create_task(rest.serve(), name="the REST server"),

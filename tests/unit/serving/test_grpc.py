@@ -5,6 +5,7 @@ from kserve.model_repository import ModelRepository
 from predictor.serving.dataplane import ClosedRepository, Lifecycle, PredictorDataPlane
 from predictor.serving.executor import Executor
 from predictor.serving.grpc import PredictorGrpcServer
+from predictor.serving.metrics import Requests
 from predictor.settings import read_settings
 
 
@@ -14,7 +15,7 @@ async def test_settings_as_large_as_they_may_be_fit_into_grpcs_options() -> None
     )
     models = ModelRepository()
     server = PredictorGrpcServer(
-        PredictorDataPlane(models, Lifecycle()), ClosedRepository(models), Executor(1, 0, 1.0), settings
+        PredictorDataPlane(models, Lifecycle()), ClosedRepository(models), Executor(1, 0, 1.0), Requests([]), settings
     )
 
     port = server.bind()
