@@ -24,7 +24,16 @@ RESOLVE := $(ORDINARY) $(BIN)/uv --no-config --quiet pip compile pyproject.toml 
 	--upgrade --generate-hashes --no-header
 FLAVOURS := cpu openvino cuda
 
-.PHONY: help demo serve test check parity manifests render bench bench-memory lock setup setup-torch
+# The image: its flavour, its name, and what builds it. BASE is another base image than the public one.
+TARGET ?= cpu
+IMAGE ?= localhost/faceswap-predictor:dev$(if $(filter gpu,$(TARGET)),-gpu)
+BUILDERS := docker podman buildah
+# Of a remote only what anybody may read: no address of this machine, no name and password.
+REMOTE = git remote get-url origin 2>/dev/null | sed -nE 's|^(https://)([^/@]*@)?|\1|p'
+LABELS = --build-arg VERSION=$$(sed -nE 's/^__version__ = "(.*)"/\1/p' predictor/__init__.py) \
+	--build-arg REVISION=$$(git describe --always --dirty --abbrev=40 --exclude='*' 2>/dev/null) --build-arg SOURCE=$$($(REMOTE))
+
+.PHONY: help demo serve test check parity manifests render bench bench-memory image test-cluster lock setup setup-torch
 
 help:  ## list the words
 	@echo "make WORD"
@@ -60,6 +69,15 @@ bench: $(TORCH_STAMP)  ## ours against the peers' own packages, in turns; QUICK=
 
 bench-memory: $(TORCH_STAMP)
 	@$(TORCH_BIN)/python -m predictor.bench.memory --output out/bench
+
+# A builder counts if it answers: docker is often there without its daemon. CLUSTER is a program whose word `build` is
+# buildah's, with a base image of its own.
+image:  ## build the container image with docker, podman or buildah; TARGET=gpu for CUDA, IMAGE=name:tag
+	@builder="$(CLUSTER)"; for each in $(if $(CLUSTER),,$(BUILDERS)); do \
+		[ -n "$$builder" ] || ! $$each info >/dev/null 2>&1 || builder=$$each; done; \
+	[ -n "$$builder" ] || { echo "none of '$(BUILDERS)' is installed and answers" >&2; exit 1; }; \
+	echo "$(IMAGE), built by $$builder" && $$builder build --file Dockerfile.kserve --target $(TARGET) --tag $(IMAGE) \
+		$(if $(BASE),--build-arg BASE=$(BASE)) $(LABELS) .
 
 lock: $(STAMP)  ## resolve the lock files anew, and prove each by installing it
 	$(RESOLVE) --extra cpu --group dev --overrides requirements/overrides-dev.txt --output-file requirements/dev.txt >/dev/null

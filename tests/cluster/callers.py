@@ -12,7 +12,7 @@ from pathlib import Path
 from shutil import which
 from typing import Any
 
-from tests.cluster.kubernetes import IMAGE, Manifest, Namespace, run
+from tests.cluster.kubernetes import IMAGE, Manifest, Namespace, name_of, until
 
 _INSIDE = Path(__file__).parent / "inside"
 _READY_SECONDS = 60
@@ -128,6 +128,25 @@ class Client:
         load.report = Report(told["calls"], told["failures"])
 
 
+def finish(namespace: Namespace, made: Manifest, seconds: float = 120) -> str:
+    """Run a pod to its end and return its log.
+
+    Raises:
+        AssertionError: It failed, or did not end in time.
+    """
+    namespace.apply(made)
+    name = name_of(made)
+
+    def ended() -> str:
+        phase = str(namespace.get("pod", name)["status"].get("phase"))
+        return phase if phase in {"Succeeded", "Failed"} else ""
+
+    phase = until(ended, f"the end of the pod {name}", seconds)
+    log = namespace.kubectl("logs", name)
+    assert phase == "Succeeded", log
+    return log
+
+
 def wait_while_calling(seconds: float) -> None:
     """Let callers call for a while after what was done to the pods."""
     time.sleep(seconds)
@@ -138,6 +157,4 @@ def kill_on_node(namespace: Namespace, victim: Manifest) -> float:
     killer = pod("killer", ["python", "-c", (_INSIDE / "kill.py").read_text(), victim["metadata"]["uid"]])
     killer["spec"] |= {"hostPID": True, "securityContext": {"runAsUser": 0}, "nodeName": victim["spec"]["nodeName"]}
     killer["spec"]["containers"][0]["securityContext"] = {}
-    namespace.apply(killer)
-    namespace.kubectl("wait", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=60s", "pod/killer")
-    return float(run("kubectl", "-n", namespace.name, "logs", "killer"))
+    return float(finish(namespace, killer))

@@ -11,6 +11,7 @@ import pytest
 
 from tests.cluster.callers import Client
 from tests.cluster.kubernetes import CommandFailed, Namespace, run
+from tests.cluster.weights import Weights, weights_on_node
 
 _STEPS = pytest.StashKey[list[tuple[str, str, float]]]()
 _SMALL = {"requests": {"cpu": "200m", "memory": "512Mi"}, "limits": {"cpu": "1", "memory": "3Gi"}}
@@ -76,6 +77,13 @@ def client(namespace: Namespace) -> Client:
 def small() -> dict[str, object]:
     """Values for a service that leaves room for others on two cores."""
     return {"resources": _SMALL}
+
+
+@pytest.fixture(scope="session")
+def weights(new_namespace: Callable[..., Namespace]) -> Iterator[Weights]:
+    """Weights as large as the real ones, of random numbers."""
+    with weights_on_node(new_namespace(), "full") as made:
+        yield made
 
 
 @pytest.hookimpl(wrapper=True)
