@@ -14,7 +14,7 @@ from tests.cluster.kubernetes import CommandFailed, Namespace, run
 from tests.cluster.weights import Weights, weights_on_node
 
 _STEPS = pytest.StashKey[list[tuple[str, str, float]]]()
-_SMALL = {"requests": {"cpu": "200m", "memory": "512Mi"}, "limits": {"cpu": "1", "memory": "3Gi"}}
+_SMALL = {"requests": {"cpu": "200m", "memory": "512Mi"}, "limits": {"cpu": "1", "memory": "4Gi"}}
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -55,7 +55,7 @@ def test_the_recipe_onnx_runs_from_a_claim(
 
 @pytest.mark.parametrize(
     ("variety", "reason"),
-    [("incomplete", f"{MISSING}"), ("licensed", f"is under {LICENCE}")],
+    [("incomplete", MISSING), ("licensed", f"set PREDICTOR_ACCEPTED_LICENCES={LICENCE}")],
     ids=["a file is missing", "a licence is not accepted"],
 )
 def test_the_reason_why_it_cannot_start_is_read_at_the_pod(
@@ -69,7 +69,7 @@ def test_the_reason_why_it_cannot_start_is_read_at_the_pod(
 
     log = namespace.kubectl("logs", "-l", "serving.kserve.io/inferenceservice=faceswap-cpu", "--tail=20")
     assert ended["exitCode"] == 3
-    assert f"faceswap-predictor cannot start: " in ended["message"]
+    assert "faceswap-predictor cannot start: " in ended["message"]
     assert reason in ended["message"]
     assert ended["message"].strip().splitlines()[-1] in log
     assert not namespace.is_ready()

@@ -63,7 +63,7 @@ def _root_pod(namespace: Namespace, name: str, command: list[str]) -> None:
     made: dict[str, Any] = pod(name, command)
     container = made["spec"]["containers"][0]
     container["volumeMounts"].append({"name": CLAIM, "mountPath": "/weights"})
-    container["securityContext"] = {}
+    container |= {"securityContext": {}, "resources": {"limits": {"memory": "6Gi"}}}  # a graph stands there three times
     made["spec"]["securityContext"] = {"runAsUser": 0}
     made["spec"]["volumes"].append({"name": CLAIM, "persistentVolumeClaim": {"claimName": CLAIM}})
     finish(namespace, made, _SECONDS)
