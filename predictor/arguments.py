@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
-from predictor import __version__
+from predictor import __version__, call_arguments
 from predictor.options import OutputFormat, Pair, RestoreOptions, Upscale
 
 if TYPE_CHECKING:
@@ -149,6 +149,14 @@ def parser(commands: Mapping[str, Callable[[argparse.Namespace], int]]) -> argpa
     detect = _add(words, "detect", commands["detect"], "list the faces of pictures, numbered left to right")
     detect.add_argument("pictures", metavar="PICTURE", type=Path, nargs="+", help="pictures to look at")
     detect.add_argument("--json", action="store_true", help="a JSON object a picture instead of a table")
+    call = _add(
+        words,
+        "call",
+        commands["call"],
+        "ask a running predictor, and tell how it answers",
+        epilog=call_arguments.EPILOG,
+    )
+    call_arguments.add_to(call)
     _add_weights(words, commands)
     bench = _add(words, "bench", commands["bench"], "compare with the peers' own packages (needs the extra torch)")
     bench.add_argument(

@@ -1,4 +1,4 @@
-"""The command line: `serve`; swap, enhance and detect over the same pipeline without a server; the files of weights."""
+"""The command line: `serve` and `call`; swap, enhance and detect without a server; the files of weights; `bench`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from predictor import arguments
+from predictor import arguments, call_arguments
 from predictor.errors import PredictorError, StartupError, UndecodableImage
 from predictor.job import Job
 from predictor.options import EnhanceOptions, OutputOptions, SwapOptions
@@ -37,6 +37,7 @@ def main(words: Sequence[str] | None = None) -> int:
         "swap": _swap,
         "enhance": _enhance,
         "detect": _detect,
+        "call": _call,
         "weights list": _weights_list,
         "weights pull": _weights_pull,
         "weights verify": _weights_verify,
@@ -176,6 +177,19 @@ class _Work:
                 except PredictorError as error:
                     failed = _complain(error)
         return EXIT_SOME_FAILED if failed else EXIT_OK
+
+
+def _call(options: argparse.Namespace) -> int:
+    from predictor.client.given import read_smoke
+    from predictor.client.server_process import termination_as_interrupt
+    from predictor.client.smoke import call
+
+    call_arguments.check(options)
+    smoke = read_smoke(options)
+    with termination_as_interrupt():
+        report = call(smoke)
+    print(json.dumps(report.as_json()) if options.json else report.as_text())
+    return EXIT_SOME_FAILED if report.failed else EXIT_OK
 
 
 def _weights_list(options: argparse.Namespace) -> int:

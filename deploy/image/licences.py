@@ -55,7 +55,7 @@ def is_licence(file: PurePosixPath) -> bool:
 def declared(package: Distribution) -> str:
     """Return the licence that a package's metadata name: as an expression, in words, or by its classifiers."""
     told = package.metadata
-    (words, *_) = told.get_all("License-Expression") or told.get_all("License") or [""]
+    words: str = (told.get_all("License-Expression") or told.get_all("License") or [""])[0]
     if words and "\n" not in words and words != "UNKNOWN":
         return words
     classifiers = [

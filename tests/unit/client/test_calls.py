@@ -9,7 +9,6 @@ import httpx
 import pytest
 
 from predictor.client.calls import (
-    CallFailed,
     Swap,
     Swapped,
     detect,
@@ -17,6 +16,7 @@ from predictor.client.calls import (
     swap_over_v2_binary,
     swap_over_v2_json,
 )
+from predictor.client.failures import CallFailed
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,7 +12,8 @@ from kserve.protocol.grpc.grpc_predict_v2_pb2_grpc import (
     add_GRPCInferenceServiceServicer_to_server,
 )
 
-from predictor.client.calls import CallFailed, Swap, Swapped, swap_over_grpc
+from predictor.client.calls import Swap, Swapped, swap_over_grpc
+from predictor.client.failures import CallFailed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
