@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,7 +18,7 @@ _READY_SECONDS = 60
 _STOP_SECONDS = 120
 
 
-def pod(name: str, command: Sequence[str], **container: Any) -> Manifest:  # noqa: ANN401  # fields of a container
+def pod(name: str, command: Sequence[str], cores: str = "1") -> Manifest:
     """Return a pod of our image that the restricted standard takes; /tmp is all it can write to."""
     safe = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
     return {
@@ -42,11 +41,13 @@ def pod(name: str, command: Sequence[str], **container: Any) -> Manifest:  # noq
                     "image": IMAGE,
                     "imagePullPolicy": "IfNotPresent",
                     "command": list(command),
-                    "resources": {"requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"memory": "3Gi"}},
+                    "resources": {
+                        "requests": {"cpu": "50m", "memory": "128Mi"},
+                        "limits": {"cpu": cores, "memory": "3Gi"},
+                    },
                     "securityContext": safe,
-                    "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108  # of the pod
+                    "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],
                 }
-                | container
             ],
             "volumes": [{"name": "tmp", "emptyDir": {}}],
         },
@@ -145,11 +146,6 @@ def finish(namespace: Namespace, made: Manifest, seconds: float = 120) -> str:
     log = namespace.kubectl("logs", name)
     assert phase == "Succeeded", log
     return log
-
-
-def wait_while_calling(seconds: float) -> None:
-    """Let callers call for a while after what was done to the pods."""
-    time.sleep(seconds)
 
 
 def kill_on_node(namespace: Namespace, victim: Manifest) -> float:

@@ -14,7 +14,6 @@ from tests.cluster.kubernetes import CommandFailed, Namespace, run
 from tests.cluster.weights import Weights, weights_on_node
 
 _STEPS = pytest.StashKey[list[tuple[str, str, float]]]()
-_SMALL = {"requests": {"cpu": "200m", "memory": "512Mi"}, "limits": {"cpu": "1", "memory": "4Gi"}}
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -71,12 +70,6 @@ def namespace(new_namespace: Callable[..., Namespace]) -> Iterator[Namespace]:
 def client(namespace: Namespace) -> Client:
     """A pod beside the services, for calls."""
     return Client(namespace).start()
-
-
-@pytest.fixture(scope="session")
-def small() -> dict[str, object]:
-    """Values for a service that leaves room for others on two cores."""
-    return {"resources": _SMALL}
 
 
 @pytest.fixture(scope="session")

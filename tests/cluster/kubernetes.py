@@ -18,6 +18,10 @@ IMAGE = "localhost/faceswap-predictor:dev"
 Manifest = dict[str, Any]
 Values = Mapping[str, Any]
 Found = TypeVar("Found")
+SMALL: Manifest = {
+    "resources": {"requests": {"cpu": "200m", "memory": "512Mi"}, "limits": {"cpu": "1", "memory": "4Gi"}}
+}
+"""Values of a service that leaves room for others on two cores."""
 
 _POLL_SECONDS = 0.5
 
@@ -93,12 +97,12 @@ class Namespace:
         return found
 
     def pods(self, service: str = "faceswap-cpu") -> list[Manifest]:
-        """Return the pods of an InferenceService that are not on their way out."""
+        """Return the pods of an InferenceService, without those on their way out."""
         pods = self.find("pods", "-l", f"serving.kserve.io/inferenceservice={service}")
         return [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
 
     def roll_out(self, deployment: str = "faceswap-cpu-predictor", seconds: int = 180) -> None:
-        """Wait until the Deployment runs what it should. `helm --wait` cannot tell (KServe reports other generations)."""
+        """Wait until the Deployment runs what it should; `helm --wait` cannot tell, given whose generations KServe reports."""
         until(lambda: self.find("deployments", f"--field-selector=metadata.name={deployment}"), deployment)
         words = ("rollout", "status", f"deployment/{deployment}", f"--timeout={seconds}s")
         self.kubectl(*words, timeout=seconds + 10)

@@ -23,12 +23,12 @@ def _in_server(namespace: Namespace, *words: str, stdin: bytes | None = None) ->
 
 def _write(client: Client, name: str, picture: bytes) -> None:
     for pod in (client.name, DEPLOYMENT):
-        client.namespace.kubectl("exec", "-i", pod, "--", "tee", f"/tmp/{name}", stdin=picture)  # noqa: S108
+        client.namespace.kubectl("exec", "-i", pod, "--", "tee", f"/tmp/{name}", stdin=picture)
 
 
 def _cli(namespace: Namespace, *words: str) -> str:
     """Return the SHA-256 of the picture that the command line makes in the server's own pod."""
-    made = _in_server(namespace, "python", "-m", "predictor", *words, "-o", "/tmp/out").strip()  # noqa: S108
+    made = _in_server(namespace, "python", "-m", "predictor", *words, "-o", "/tmp/out").strip()
     return _in_server(namespace, "sha256sum", made).split()[0]
 
 

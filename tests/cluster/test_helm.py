@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from typing import Any
 
 import pytest
-import yaml
 
-from tests.cluster.callers import Client
 from tests.cluster.conftest import Steps
-from tests.cluster.kubernetes import CHART, CommandFailed, Namespace, Values, name_of, run, until
+from tests.cluster.kubernetes import CHART, SMALL, Namespace, name_of, run, until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(400)]
 
@@ -60,15 +56,15 @@ def test_a_release_is_installed_tested_upgraded_rolled_back_and_uninstalled(name
     assert "restarted" not in pod["metadata"]["annotations"]
 
 
-def test_nothing_that_kserve_fills_in_is_left_to_it(namespace: Namespace, small: dict[str, Any]) -> None:
+def test_nothing_that_kserve_fills_in_is_left_to_it(namespace: Namespace) -> None:
     """Resources, probes, ports, timeouts and modes are ours, as the pod that runs has them."""
-    namespace.install(small)
+    namespace.install(SMALL)
     namespace.roll_out()
     (pod,) = namespace.pods()
     (container,) = pod["spec"]["containers"]
     service = namespace.get("service", "faceswap-cpu-predictor")
 
-    assert container["resources"] == json.loads(json.dumps(small["resources"]))
+    assert container["resources"] == json.loads(json.dumps(SMALL["resources"]))
     assert {"startupProbe", "readinessProbe", "livenessProbe"} <= set(container)
     assert container["readinessProbe"]["httpGet"]["path"] == "/v2/models/faceswap/ready"
     assert pod["spec"]["enableServiceLinks"] is False

@@ -1,4 +1,4 @@
-"""Pods that are replaced, deleted and killed under steady calls: over REST, on new and kept connections, and over gRPC."""
+"""Pods replaced, deleted and killed under steady calls: over REST, on new and kept connections, and over gRPC."""
 
 from __future__ import annotations
 
@@ -10,20 +10,18 @@ import pytest
 
 from tests.cluster.callers import Client, Report, kill_on_node
 from tests.cluster.conftest import Steps
-from tests.cluster.kubernetes import Namespace, is_pod_ready, name_of, until
+from tests.cluster.kubernetes import SMALL, Namespace, is_pod_ready, name_of, until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(400)]
 
-_DRAINED_SECONDS = 15
-"""preStop and drain delay are over by then, and what was cut off would have been told."""
 _CLOCK_SECONDS = 0.5
 
 
 @pytest.fixture(scope="module")
-def namespace(new_namespace: Callable[..., Namespace], small: dict[str, object]) -> Iterator[Namespace]:
+def namespace(new_namespace: Callable[..., Namespace]) -> Iterator[Namespace]:
     """A service of two pods, which all tests of this file share."""
     made = new_namespace()
-    made.install({**small, "replicas": {"min": 2, "max": 2}})
+    made.install({**SMALL, "replicas": {"min": 2, "max": 2}})
     Client(made).start()
     made.roll_out()
     yield made
@@ -74,13 +72,11 @@ def test_no_call_fails_while_an_annotation_of_the_predictor_restarts_the_pods(
     _assert_no_call_failed(load.report)
 
 
-def test_no_call_fails_while_helm_upgrade_replaces_the_pods(
-    namespace: Namespace, client: Client, small: dict[str, object], steps: Steps
-) -> None:
+def test_no_call_fails_while_helm_upgrade_replaces_the_pods(namespace: Namespace, client: Client, steps: Steps) -> None:
     before = _names(namespace)
 
     with client.calling(*_callers(namespace)) as load, steps.timed("helm upgrade to new pods alone, two pods"):
-        namespace.install({**small, "replicas": {"min": 2, "max": 2}, "model": {"logLevel": "debug"}})
+        namespace.install({**SMALL, "replicas": {"min": 2, "max": 2}, "model": {"logLevel": "debug"}})
         _see_new_pods_alone(namespace, before)
 
     _assert_no_call_failed(load.report)

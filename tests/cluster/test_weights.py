@@ -8,14 +8,14 @@ import pytest
 
 from tests.cluster.callers import Client
 from tests.cluster.conftest import Steps
-from tests.cluster.kubernetes import Namespace, until
+from tests.cluster.kubernetes import SMALL, Namespace, until
 from tests.cluster.weights import LICENCE, MISSING, RECIPE, Weights
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
 
-def _values(small: dict[str, Any], uri: str, mode: str = "container") -> dict[str, Any]:
-    return {**small, "mode": mode, "model": RECIPE, "storageUris": [{"uri": uri}]}
+def _values(uri: str, mode: str = "container") -> dict[str, Any]:
+    return {**SMALL, "mode": mode, "model": RECIPE, "storageUris": [{"uri": uri}]}
 
 
 def _last_end(namespace: Namespace) -> dict[str, Any]:
@@ -29,13 +29,12 @@ def _last_end(namespace: Namespace) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("mode", ["container", "runtime"])
-def test_the_recipe_onnx_runs_from_a_claim(
-    mode: str, namespace: Namespace, client: Client, weights: Weights, small: dict[str, Any], steps: Steps
-) -> None:
+def test_the_recipe_onnx_runs_from_a_claim(mode: str, client: Client, weights: Weights, steps: Steps) -> None:
+    namespace = client.namespace
     weights.claim(namespace)
 
     with steps.timed("install to a ready pod"):
-        namespace.install(_values(small, "pvc://weights/complete", mode))
+        namespace.install(_values("pvc://weights/complete", mode))
         namespace.roll_out()
     until(namespace.is_ready, "the InferenceService")
     with steps.timed("first answer, faces restored"):
@@ -59,12 +58,12 @@ def test_the_recipe_onnx_runs_from_a_claim(
     ids=["a file is missing", "a licence is not accepted"],
 )
 def test_the_reason_why_it_cannot_start_is_read_at_the_pod(
-    variety: str, reason: str, namespace: Namespace, weights: Weights, small: dict[str, Any], steps: Steps
+    variety: str, reason: str, namespace: Namespace, weights: Weights, steps: Steps
 ) -> None:
     weights.claim(namespace, variety)
 
     with steps.timed("install to the reason in the pod's status"):
-        namespace.install(_values(small, "pvc://weights"))
+        namespace.install(_values("pvc://weights"))
         ended = until(lambda: _last_end(namespace), "the container's end")
 
     log = namespace.kubectl("logs", "-l", "serving.kserve.io/inferenceservice=faceswap-cpu", "--tail=20")

@@ -72,7 +72,7 @@ def _root_pod(namespace: Namespace, name: str, command: list[str]) -> None:
 @contextmanager
 def weights_on_node(namespace: Namespace, size: str) -> Iterator[Weights]:
     """Make the weights, and remove them and every volume of them afterwards."""
-    weights = Weights(f"/var/tmp/{namespace.name}")  # noqa: S108  # of the node
+    weights = Weights(f"/var/tmp/{namespace.name}")
     weights.claim(namespace)
     script = (_INSIDE / "write_weights.py").read_text()
     given = ("--size", size, "--missing", MISSING, "--licence", LICENCE, "--names", *FILES)

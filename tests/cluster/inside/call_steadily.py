@@ -1,4 +1,4 @@
-"""Runs in a pod: calls steadily, in as many ways as are named, until stdin ends; prints what each caller saw, as JSON."""
+"""Runs in a pod: calls steadily, in as many ways as are named, until stdin ends; prints what came of it as JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs in a pod, once: stand-ins of the weights on a volume, whole, with a file missing, and under a licence to accept."""
+"""Runs in a pod: writes stand-ins of the weights, whole, with a file missing, and under a licence to be accepted."""
 
 from __future__ import annotations
 
