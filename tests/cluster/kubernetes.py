@@ -102,7 +102,7 @@ class Namespace:
         return [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
 
     def roll_out(self, deployment: str = "faceswap-cpu-predictor", seconds: int = 180) -> None:
-        """Wait until the Deployment runs what it should; `helm --wait` cannot tell, given whose generations KServe reports."""
+        """Wait until the Deployment runs what it should; `helm --wait` goes by other generations and cannot tell."""
         until(lambda: self.find("deployments", f"--field-selector=metadata.name={deployment}"), deployment)
         words = ("rollout", "status", f"deployment/{deployment}", f"--timeout={seconds}s")
         self.kubectl(*words, timeout=seconds + 10)
