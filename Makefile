@@ -33,11 +33,13 @@ REMOTE = git remote get-url origin 2>/dev/null | sed -nE 's|^(https://)([^/@]*@)
 LABELS = --build-arg VERSION=$$(sed -nE 's/^__version__ = "(.*)"/\1/p' predictor/__init__.py) \
 	--build-arg REVISION=$$(git describe --always --dirty --abbrev=40 --exclude='*' 2>/dev/null) --build-arg SOURCE=$$($(REMOTE))
 
-.PHONY: help demo serve test check manifests render parity bench bench-memory image lock setup setup-torch
+TEST_CLUSTER = $(BIN)/python -m pytest -m cluster tests/cluster $(TESTS)
+
+.PHONY: help demo serve test check manifests render parity bench bench-memory image test-cluster lock setup setup-torch
 
 help:  ## list the words
 	@echo "make WORD"
-	@sed -nE 's/^([a-z][a-z-]*):[^#]*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 13
+	@sed -nE 's/^([a-z][a-z-]*):[^#]*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 15
 
 demo: $(STAMP)  ## swap faces through a running predictor, over every protocol; pictures in out/demo
 	@$(BIN)/python -m predictor.client.demo --output out/demo
@@ -78,6 +80,20 @@ image:  ## build the container image with docker, podman or buildah; TARGET=gpu 
 	[ -n "$$builder" ] || { echo "none of '$(BUILDERS)' is installed and answers" >&2; exit 1; }; \
 	echo "$(IMAGE), built by $$builder" && $$builder build --file Dockerfile.kserve --target $(TARGET) --tag $(IMAGE) \
 		$(if $(BASE),--build-arg BASE=$(BASE)) $(LABELS) .
+
+# Where CLUSTER starts one of its own, that one is taken down whatever happens. Else KUBECONFIG names it, and LOAD is what
+# gives it an image; kind's and minikube's are known by their contexts.
+test-cluster: $(STAMP)  ## run tests/cluster, with the image built and loaded, on the KServe of KUBECONFIG or CLUSTER=…
+	@$(MAKE) image TARGET=cpu
+ifneq ($(CLUSTER),)
+	@trap '$(CLUSTER) down' EXIT && $(CLUSTER) up && $(CLUSTER) load $(IMAGE) && $(CLUSTER) exec $(TEST_CLUSTER)
+else
+	@load="$(LOAD)"; [ -n "$$load" ] || case $$(kubectl config current-context) in \
+		kind-*) load="kind load docker-image --name $$(kubectl config current-context | cut -c 6-)" ;; \
+		minikube) load="minikube image load" ;; \
+		*) echo "how is this cluster given an image? make test-cluster LOAD='program that takes its name'" >&2; exit 1 ;; esac; \
+	$$load $(IMAGE) && $(TEST_CLUSTER)
+endif
 
 lock: $(STAMP)  ## resolve the lock files anew, and prove each by installing it
 	$(RESOLVE) --extra cpu --group dev --overrides requirements/overrides-dev.txt --output-file requirements/dev.txt >/dev/null

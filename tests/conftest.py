@@ -27,13 +27,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     no_torch = pytest.mark.skip(reason="the extra torch is not installed: make setup-torch")
     too_large = pytest.mark.skip(reason="takes minutes and gigabytes: asked for with -m full_size")
+    no_cluster = pytest.mark.skip(reason="needs a Kubernetes with KServe: make test-cluster")
     has_torch = importlib.util.find_spec("torch") is not None
-    asked = "full_size" in config.option.markexpr
+    asked = config.option.markexpr
     for item in items:
         if item.get_closest_marker("needs_torch") and not has_torch:
             item.add_marker(no_torch)
-        if item.get_closest_marker("full_size") and not asked:
+        if item.get_closest_marker("full_size") and "full_size" not in asked:
             item.add_marker(too_large)
+        if item.get_closest_marker("cluster") and "cluster" not in asked:
+            item.add_marker(no_cluster)
 
 
 @pytest.fixture(scope="session")

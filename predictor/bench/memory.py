@@ -74,7 +74,7 @@ def plot(resident: Sequence[float], path: Path) -> None:
     axes = figure.subplots()
     axes.plot(resident)
     axes.axvline(_SETTLED, color="grey", linestyle=":")
-    axes.set(xlabel="requests", ylabel="resident memory, MiB", ylim=(0, None))
+    axes.set(xlabel="requests", ylabel="resident memory, MiB", ylim=(0, max(resident) * 1.2))
     axes.set_title(f"{len(resident)} requests of mixed sizes: {growth(resident):+.1%} after the first {_SETTLED}")
     figure.savefig(path)
 

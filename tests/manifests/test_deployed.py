@@ -20,7 +20,7 @@ def test_a_file_is_what_the_chart_renders(name: str) -> None:
 
 
 def test_every_file_is_rendered_and_explained() -> None:
-    files = {path.name for path in DEPLOY.iterdir() if path.is_file()} - {"README.md"}
+    files = {path.name for path in DEPLOY.iterdir() if path.is_file()} - {"README.md"}  # image/ is the image's
 
     assert files == set(FILES)
     assert [name for name in FILES if f"deploy/{name}" not in README] == []

@@ -295,7 +295,15 @@ def test_the_routes_timeout_is_the_requests() -> None:
     ("values", "strategy"),
     [
         ({}, {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}),
-        (GPU, {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}}),
+        (GPU, {"type": "Recreate"}),
+        (
+            {**GPU, "replicas": {"min": 2, "max": 2}},
+            {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}},
+        ),
+        (
+            {**GPU, "strategy": {"maxUnavailable": 1}},
+            {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}},
+        ),
         ({"strategy": {"type": "Recreate"}}, {"type": "Recreate"}),
         (
             {"strategy": {"maxSurge": "50%"}},

@@ -6,6 +6,7 @@ root and service.
 {{- $canary := deepCopy .service -}}
 {{- $_ := set $canary "image" (mergeOverwrite (deepCopy .service.image) .service.canary.image) -}}
 {{- $_ := set $canary "model" (mergeOverwrite (deepCopy .service.model) .service.canary.model) -}}
+{{- $_ := set $canary "replicas" (dict "min" .service.canary.replicas "max" .service.canary.replicas) -}}
 name: {{ $canary.canary.name }}
 minReplicas: {{ int $canary.canary.replicas }}
 deploymentStrategy:

@@ -56,12 +56,14 @@ storageContainerName: {{ . }}
 {{- end -}}
 
 {{/*
-One at a time and never fewer than there should be; on a GPU the old pod leaves first, for the new one would wait for
-its device for ever.
+One at a time and never fewer than there should be. On a GPU the old pod leaves first, for the new one would wait for its
+device for ever: one of several at a time; a single one by Recreate, as with "one may be missing" of one Kubernetes, and so
+KServe, would call the service ready with no pod at all.
 */}}
 {{- define "faceswap-predictor.deploymentStrategy" -}}
 {{- $gpu := eq .device "gpu" -}}
-{{- $type := .strategy.type | default "RollingUpdate" -}}
+{{- $rolls := or (hasKey .strategy "maxSurge") (hasKey .strategy "maxUnavailable") (gt (max .replicas.min .replicas.max | int) 1) -}}
+{{- $type := .strategy.type | default (and $gpu (not $rolls) | ternary "Recreate" "RollingUpdate") -}}
 type: {{ $type }}
 {{- if eq $type "RollingUpdate" }}
 rollingUpdate:
