@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -61,12 +62,16 @@ def test_it_runs_in_a_namespace_that_enforces_the_restricted_standard(
         namespace.helm("uninstall", "faceswap")
 
 
+def _has_quota(namespace: Namespace, cores: int) -> bool:
+    return _quota(namespace) == cores
+
+
 def test_threads_follow_the_quota_of_the_pod(namespace: Namespace) -> None:
     threads, told = {}, {}
     for cores in (1, 2):
         resources: Manifest = {**SMALL["resources"], "limits": {"cpu": str(cores), "memory": "4Gi"}}
         namespace.install({**SMALL, "resources": resources, "strategy": {"type": "Recreate"}})
-        until(lambda cores=cores: _quota(namespace) == cores, f"the pod with {cores} cores", 120)
+        until(partial(_has_quota, namespace, cores), f"the pod with {cores} cores", 120)
         namespace.roll_out()
         threads[cores] = _status(namespace, "Threads")
         told[cores] = int(_in_server(namespace, "python", "-c", _TELL_THREADS))
