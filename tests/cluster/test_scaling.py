@@ -82,7 +82,7 @@ def test_keda_scales_on_the_calls_in_flight_up_and_down(namespace: Namespace, cl
 
 def test_the_hpa_of_kserve_scales_on_cpu_up(namespace: Namespace, client: Client, steps: Steps) -> None:
     """Only up: KServe drops `behavior`, so it comes down after five minutes."""
-    namespace.install({**_TIGHT, "autoscaling": {"class": "hpa", "target": _TARGET}})
+    namespace.install({**_TIGHT, "autoscaling": {"class": "hpa", "target": 100}})
 
     _scales_up_and_down(client, steps, down=False)
 

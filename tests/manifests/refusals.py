@@ -225,6 +225,11 @@ REFUSALS = [
         "use cpu or memory, or the class keda",
     ),
     Refusal(
+        "target of KServe's own HPA over 100 percent",
+        {"autoscaling": {"class": "hpa", "target": 101}, "replicas": {"max": 2}},
+        "autoscaling.target 101: KServe's own HPA takes 1 to 100 percent of the request; the class external takes more",
+    ),
+    Refusal(
         "target that nobody reads",
         {"autoscaling": {"target": 50}},
         "autoscaling.metric and autoscaling.target have no effect with the class none; use hpa or external, "

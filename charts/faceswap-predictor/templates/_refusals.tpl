@@ -196,6 +196,9 @@ with a sentence that says what to do instead; values.schema.json refuses what is
 {{- if and (has $class (list "none" "keda")) (or .autoscaling.metric .autoscaling.target) -}}
 {{- fail (printf "autoscaling.metric and autoscaling.target have no effect with the class %s; use hpa or external, or autoscaling.keda" $class) -}}
 {{- end -}}
+{{- if and (eq $class "hpa") (gt (.autoscaling.target | default 80 | int) 100) -}}
+{{- fail (printf "autoscaling.target %d: KServe's own HPA takes 1 to 100 percent of the request; the class external takes more" (int .autoscaling.target)) -}}
+{{- end -}}
 {{- if and (eq $class "none") (gt (int .replicas.max) (int .replicas.min)) -}}
 {{- fail "replicas.max is more than replicas.min, but autoscaling.class none never scales; choose hpa, external or keda" -}}
 {{- end -}}
