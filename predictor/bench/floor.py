@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _DETECT, _EMBED, _SWAP, _RESTORE, _ENLARGE = 13.3e9, 6.31e9, 174.6e9, 197.8e9, 1.209e6
 """Multiply-accumulates of one run: SCRFD-10G at 640×640, iresnet50, inswapper_128, GFPGAN 1.4; of x4v3 for a pixel.
 
-Counted over the graphs of `predictor.stand_ins`, layer by layer.
+Counted layer by layer over graphs of these architectures, when the project was begun; the stand-ins are the same ones.
 """
 MULTIPLY_ACCUMULATES = {
     "detect_one": _DETECT,
