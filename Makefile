@@ -22,7 +22,7 @@ TORCH := $(shell sed -nE 's/^ *"(torch==[0-9.]+)".*/\1/p' pyproject.toml)
 ORDINARY := env -u PIP_EXTRA_INDEX_URL -u PIP_FIND_LINKS -u UV_INDEX -u UV_EXTRA_INDEX_URL -u UV_FIND_LINKS PIP_CONFIG_FILE=/dev/null
 RESOLVE := $(ORDINARY) $(BIN)/uv --no-config --quiet pip compile pyproject.toml --universal --python-version 3.11 \
 	--upgrade --generate-hashes --no-header
-FLAVOURS := cpu openvino cuda
+FLAVOURS := cpu openvino cuda ray
 
 # The image: its flavour, its name, and what builds it. BASE is another base image than the public one.
 TARGET ?= cpu
@@ -102,11 +102,12 @@ lock: $(STAMP)  ## resolve the lock files anew, and prove each by installing it
 	@! git diff --quiet -- requirements/dev.txt || touch $(STAMP)  # nothing new to set up
 
 lock-%:
-	$(RESOLVE) --extra $* $(EXTRAS) --overrides requirements/overrides-serving.txt \
-		$(if $(wildcard requirements/overrides-$*.txt),--overrides requirements/overrides-$*.txt) --constraints requirements/dev.txt \
+	$(RESOLVE) --extra $* $(EXTRAS) --overrides $(if $(filter ray,$*),requirements/overrides-ray.txt,requirements/overrides-serving.txt) \
+		$(if $(filter cuda torch,$*),--overrides requirements/overrides-$*.txt) --constraints requirements/dev.txt \
 		--output-file requirements/$*.txt >/dev/null
 
 lock-torch: EXTRAS := --extra cpu --group build-basicsr
+lock-ray: EXTRAS := --extra openvino
 
 # A release can be up for one platform only, so a lock counts once it was installed here, and once each of its
 # files was found for 3.12.
