@@ -1,1 +1,1 @@
-"""More than one machine: the stages behind Ray Serve, folders of pictures with Ray Data; the only place that knows Ray."""
+"""More than one machine: stages behind Ray Serve, folders of pictures with Ray Data; only here is Ray known."""
