@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from predictor.destinations import Destination, Destinations
-    from predictor.faces import Face
+    from predictor.faces import Face, Image
     from predictor.imaging.codec import OutputKind, Picture
     from predictor.job import Job
     from predictor.options import OutputOptions
@@ -110,7 +110,7 @@ class Service:
         self._check_outputs(zip(requests, asked, strict=True))
         known = {} if subjects is None else subjects
         with job.stage("decode"):
-            return [self._decode(request, found, known) for request, found in zip(requests, asked, strict=True)]
+            return [self._decode(request, found, known, job) for request, found in zip(requests, asked, strict=True)]
 
     def swap_all(self, works: Sequence[SwapWork], job: Job) -> list[SwapAnswer]:
         """Run the pipeline over every destination of every request.
@@ -141,18 +141,24 @@ class Service:
     def enhance(self, request: EnhanceRequest, picture: Picture, job: Job) -> AlteredPicture:
         """Restore the faces of a picture and upsample it."""
         name = request.picture.name
-        scene = Scene(name, picture.image, self._pipeline.find_faces(picture.image, name, job))
-        return _altered(name, picture, self._pipeline.enhance(scene, request.options, job))
+        scene = Scene(name, picture.image, self._found(picture.image, name, job))
+        altered = self._pipeline.enhance(scene, request.options, job)
+        _count_faces(altered, job)
+        if request.options.restore:  # too small to align is too small to restore
+            job.count("faces_skipped", sum(not face.restored for face in altered.faces), DegenerateFace.code)
+        return _altered(name, picture, altered)
 
     def detect(self, request: DetectRequest, picture: Picture, job: Job) -> FacesAnswer:
         """List the faces of a picture, left to right."""
         height, width = picture.image.shape[:2]
-        return FacesAnswer(self._pipeline.find_faces(picture.image, request.picture.name, job), width, height)
+        return FacesAnswer(self._found(picture.image, request.picture.name, job), width, height)
 
     def encode(self, altered: AlteredPicture, output: OutputOptions, job: Job) -> bytes:
         """Mark a picture as altered and encode it; there is no way to leave the mark out."""
         with job.stage("encode"):
-            return encode(altered.picture, output, mark(trained=altered.trained))
+            encoded = encode(altered.picture, output, mark(trained=altered.trained))
+        job.count("pixels_encoded", _pixels(altered.picture))
+        return encoded
 
     def _swap(self, work: SwapWork, job: Job) -> SwapAnswer:
         place = work.request.field  # errors name the instance as well as the picture
@@ -173,24 +179,37 @@ class Service:
                     raise
                 skipped.append(Skipped(destination.name, error.detached()))
                 continue
+            _count_faces(altered, job)
             pictures.append(_altered(destination.name, destination.picture, altered))
+        for one in skipped:
+            job.count("pictures_skipped", label=one.error.code)
         if not pictures:
             raise skipped[len(work.skipped)].error
         return SwapAnswer(pictures, skipped, len(sources[0].scene.faces))
 
     def _faces(self, found: Subject | Destination, place: str, job: Job) -> Sequence[Face]:
         if isinstance(found, Subject) and found.faces is None:
-            found.faces = self._pipeline.find_faces(found.picture.image, place + found.name, job)
+            found.faces = self._found(found.picture.image, place + found.name, job)
         return found.faces or []
+
+    def _found(self, image: Image, name: str, job: Job) -> list[Face]:
+        faces = self._pipeline.find_faces(image, name, job)
+        job.count("faces_found", len(faces))
+        return faces
 
     def _decode_all(self, pictures: Sequence[EncodedPicture], job: Job) -> list[Picture]:
         with job.stage("decode"):
-            return [decode(one.data, one.field, self._settings.limit_pixels) for one in pictures]
+            return [self._decoded(one, job) for one in pictures]
 
-    def _decode(self, request: SwapRequest, asked: Sequence[_Asked], subjects: Subjects) -> SwapWork:
+    def _decoded(self, encoded: EncodedPicture, job: Job) -> Picture:
+        picture = decode(encoded.data, encoded.field, self._settings.limit_pixels)
+        job.count("pixels_decoded", _pixels(picture))
+        return picture
+
+    def _decode(self, request: SwapRequest, asked: Sequence[_Asked], subjects: Subjects, job: Job) -> SwapWork:
         def subject(found: EncodedPicture) -> Subject:
             if found not in subjects:
-                picture = decode(found.data, found.field, self._settings.limit_pixels)
+                picture = self._decoded(found, job)
                 subjects[found] = Subject(found.name, picture)
             return subjects[found]
 
@@ -252,6 +271,16 @@ class Service:
 def _pictures(request: SwapRequest) -> list[EncodedPicture]:
     given = [found for found in request.destinations or () if isinstance(found, EncodedPicture)]
     return [*request.sources, *given]
+
+
+def _pixels(picture: Picture) -> int:
+    height, width = picture.image.shape[:2]
+    return height * width
+
+
+def _count_faces(altered: Altered, job: Job) -> None:
+    job.count("faces_swapped", sum(face.swapped for face in altered.faces))
+    job.count("faces_restored", sum(face.restored for face in altered.faces))
 
 
 def _altered(name: str, picture: Picture, altered: Altered) -> AlteredPicture:

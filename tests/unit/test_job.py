@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import asyncio
 import itertools
+import threading
 import time
+from contextlib import suppress
 
 import pytest
 
-from predictor.errors import DeadlineExceeded
-from predictor.job import Job
+from predictor.errors import ClientGone, DeadlineExceeded, NoFaceFound
+from predictor.job import Countable, Job, StageRun, code_of
 
 
 class Clock:
@@ -95,3 +98,94 @@ def test_what_a_job_tells_of_its_stages_is_a_copy() -> None:
     job.stage_seconds["swap"] = 1.0
 
     assert job.stage_seconds == {}
+
+
+# ── the account ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Notes:
+    """Writes down what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[object] = []
+
+    def began(self, stage: str) -> None:
+        self.told.append(stage)
+
+    def ran(self, run: StageRun) -> None:
+        self.told.append((run.stage, run.error))
+
+    def counted(self, what: Countable, number: int, label: str) -> None:
+        self.told.append((what, number, label))
+
+
+def test_every_run_of_a_stage_has_its_own_begin_and_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "time", itertools.count(1_000_000.0, 60.0).__next__)
+    monkeypatch.setattr(time, "perf_counter", itertools.count(0.0, 1.5).__next__)
+    job = Job()
+
+    for _ in range(2):
+        with job.stage("restore"):
+            pass
+
+    assert job.runs == (StageRun("restore", 1_000_000.0, 1.5), StageRun("restore", 1_000_060.0, 1.5))
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (NoFaceFound("me.jpg"), "no_face_found"),
+        (ValueError("ours"), "internal"),
+        (ClientGone("the answer"), "cancelled"),
+        (asyncio.CancelledError(), "cancelled"),
+    ],
+    ids=repr,
+)
+def test_a_run_that_fails_says_how(error: BaseException, code: str) -> None:
+    job = Job()
+
+    with pytest.raises(type(error)), job.stage("swap"):
+        raise error
+
+    assert [run.error for run in job.runs] == [code] == [code_of(error)]
+
+
+def test_a_run_that_was_elsewhere_counts_like_one_that_was_here() -> None:
+    job = Job()
+
+    job.add(StageRun("swap", 5.0, 2.0))
+    job.add(StageRun("swap", 9.0, 1.0))
+
+    assert job.stage_seconds == {"swap": 3.0}
+
+
+def test_what_is_counted_adds_up_by_label_from_any_thread() -> None:
+    job = Job()
+
+    def found() -> None:
+        for _ in range(1000):
+            job.count("faces_found", 2)
+
+    threads = [threading.Thread(target=found) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    job.count("retries", label="swap")
+    job.count("pictures_skipped", 0, "no_face_found")
+
+    assert job.counts == {("faces_found", ""): 8000, ("retries", "swap"): 1}
+
+
+def test_who_watches_is_told_everything_from_then_on_and_in_order() -> None:
+    job, early, late = Job(), Notes(), Notes()
+    job.watch(early)
+
+    with suppress(NoFaceFound), job.stage("detect"):
+        job.count("faces_found", 3)
+        job.watch(late)
+        raise NoFaceFound("me.jpg")
+    job.add(StageRun("swap", 5.0, 2.0))
+
+    assert early.told == ["detect", ("faces_found", 3, ""), ("detect", "no_face_found"), ("swap", None)]
+    assert late.told == [("detect", "no_face_found"), ("swap", None)]

@@ -557,6 +557,51 @@ def test_the_time_of_every_step_is_accounted_for(bench: Bench) -> None:
     assert list(job.stage_seconds) == ["decode", "detect", "identify", "swap", "paste_back", "upsample", "encode"]
 
 
+# ── the account ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_what_a_swap_has_done_is_counted(bench: Bench) -> None:
+    service, job = bench.service(), Job()
+    options = SwapOptions(restore=RestoreOptions("fake"), upscale=2)
+    request = SwapRequest([source(red=TWO)], [destination("a"), destination("b", TWO)], options)
+
+    (answer,) = service.swap_all(service.read_swaps([request], job), job)
+    for altered in answer.pictures:
+        service.encode(altered, OutputOptions(), job)
+
+    assert job.counts == {
+        ("pixels_decoded", ""): 3 * 20_000,
+        ("faces_found", ""): 2 + 1 + 2,
+        ("faces_swapped", ""): 2,
+        ("faces_restored", ""): 2,
+        ("pixels_encoded", ""): 2 * 80_000,
+    }
+
+
+def test_skipped_pictures_are_counted_by_their_reasons_even_if_none_is_left(bench: Bench) -> None:
+    service, job = bench.service(preloaded(a=NOBODY, b=SPOT), {"c.png": UndecodableImage("c.png")}), Job()
+
+    with pytest.raises(NoFaceFound):
+        service.swap_all(service.read_swaps([SwapRequest([source()])], job), job)
+
+    skipped = {label: count for (what, label), count in job.counts.items() if what == "pictures_skipped"}
+    assert skipped == {"no_face_found": 1, "degenerate_face": 1, "undecodable_image": 1}
+
+
+@pytest.mark.parametrize(("restore", "skipped"), [(RestoreOptions("fake"), 1), (None, 0)])
+def test_a_face_that_cannot_be_restored_is_counted_with_its_reason(
+    bench: Bench, restore: RestoreOptions | None, skipped: int
+) -> None:
+    service, job = bench.service(), Job()
+    request = EnhanceRequest(source(red=SPOT), EnhanceOptions(restore, 2))
+
+    (picture,) = service.read_enhances([request], job)
+    service.enhance(request, picture, job)
+
+    assert job.counts.get(("faces_skipped", "degenerate_face"), 0) == skipped
+    assert job.counts["faces_found", ""] == 1
+
+
 def test_a_picture_with_transparency_keeps_it(bench: Bench) -> None:
     rgba = np.dstack([plain((ONE, 0, 0)), np.full((100, 200), 77, np.uint8)])
     buffer = io.BytesIO()
