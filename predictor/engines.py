@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from predictor.resources import Resources
     from predictor.settings import Settings
+    from predictor.stages import Detector, Embedder, FaceParser, Restorer, Swapper, Upsampler
 
 _T = TypeVar("_T")
 
@@ -55,6 +56,48 @@ def recipe_of(settings: Settings) -> Recipe:
     return replace(recipe, **{step: chosen for step in steps if (chosen := getattr(settings, step))})
 
 
+class Builder:
+    """Builds the stages of a recipe, each by itself: on one machine all of them, on many each where it runs.
+
+    Every method raises StartupError where a step names a model that does not exist, or its model cannot be opened.
+
+    Args:
+        recipe: A name per step.
+        resources: How to open networks, and where their weights are.
+    """
+
+    def __init__(self, recipe: Recipe, resources: Resources) -> None:
+        self._recipe = recipe
+        self._resources = resources
+
+    def detector(self) -> Detector:
+        """Return the detector."""
+        return _named(DETECTORS, self._recipe.detector, "PREDICTOR_DETECTOR")(self._resources)
+
+    def embedder(self) -> Embedder | None:
+        """Return the embedder; None where the recipe has none."""
+        name = self._recipe.embedder
+        return _named(EMBEDDERS, name, "PREDICTOR_EMBEDDER")(self._resources) if name else None
+
+    def swapper(self) -> Swapper:
+        """Return the swapper."""
+        return _named(SWAPPERS, self._recipe.swapper, "PREDICTOR_SWAPPER")(self._resources)
+
+    def restorer(self) -> Restorer | None:
+        """Return the restorer; None where the recipe has none."""
+        name = self._recipe.restorer
+        return _named(RESTORERS, name, "PREDICTOR_RESTORER")(self._resources) if name else None
+
+    def parser(self) -> FaceParser | None:
+        """Return what says where a restored face counts; None where nothing has to look."""
+        return _named(MASKS, self._recipe.restorer_mask, "PREDICTOR_RESTORER_MASK")(self._resources)
+
+    def upsampler(self) -> Upsampler | None:
+        """Return the upsampler; None where the recipe has none."""
+        name = self._recipe.upsampler
+        return _named(UPSAMPLERS, name, "PREDICTOR_UPSAMPLER")(self._resources) if name else None
+
+
 def build(recipe: Recipe, resources: Resources, max_faces: int) -> Pipeline:
     """Build every stage of a recipe.
 
@@ -62,16 +105,17 @@ def build(recipe: Recipe, resources: Resources, max_faces: int) -> Pipeline:
         StartupError: A step names a model that does not exist, or its model cannot be opened; or the swapper needs an
             embedder and the recipe has none.
     """
-    detector = _named(DETECTORS, recipe.detector, "PREDICTOR_DETECTOR")(resources)
-    embedder = recipe.embedder and _named(EMBEDDERS, recipe.embedder, "PREDICTOR_EMBEDDER")(resources)
-    swapper = _named(SWAPPERS, recipe.swapper, "PREDICTOR_SWAPPER")(resources)
-    if swapper.needs_embedding and not embedder:
+    builder = Builder(recipe, resources)
+    detector, embedder, swapper = builder.detector(), builder.embedder(), builder.swapper()
+    require_embedder(recipe, swapper, embedder)
+    restorer, parser, upsampler = builder.restorer(), builder.parser(), builder.upsampler()
+    return Pipeline(Stages(detector, embedder, swapper, restorer, upsampler, recipe.restorer, parser), max_faces)
+
+
+def require_embedder(recipe: Recipe, swapper: Swapper, embedder: Embedder | None) -> None:
+    """Raise StartupError where the swapper needs an embedder and there is none."""
+    if swapper.needs_embedding and embedder is None:
         raise StartupError(f"{recipe.swapper} needs an embedder: set PREDICTOR_EMBEDDER={'|'.join(sorted(EMBEDDERS))}")
-    restorer = recipe.restorer and _named(RESTORERS, recipe.restorer, "PREDICTOR_RESTORER")(resources)
-    parser = _named(MASKS, recipe.restorer_mask, "PREDICTOR_RESTORER_MASK")(resources)
-    upsampler = recipe.upsampler and _named(UPSAMPLERS, recipe.upsampler, "PREDICTOR_UPSAMPLER")(resources)
-    stages = Stages(detector, embedder or None, swapper, restorer or None, upsampler or None, recipe.restorer, parser)
-    return Pipeline(stages, max_faces)
 
 
 def _named(registry: Mapping[str, _T], name: str, setting: str) -> _T:

@@ -19,9 +19,11 @@ from predictor.weights.needs import needs_of, require
 from predictor.weights.store import store_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from predictor.engines import Recipe
     from predictor.pipelines import AnyPipeline
-    from predictor.runtime.session import OpenSession
+    from predictor.runtime.session import OpenedSession, OpenSession
     from predictor.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -41,21 +43,40 @@ def load(settings: Settings, open_session: OpenSession | None = None) -> Service
     cv2.setNumThreads(1)
     recipe, store = recipe_of(settings), store_of(settings)
     require(store, needs_of(store.manifest, settings.recipe, astuple(recipe)))
-    opener = open_session or _opener(settings)
+    opener = open_session or opener_of(settings)
     pipeline = _built(recipe, Resources(opener, store), settings)
+    return proved(pipeline, settings, opener.opened if isinstance(opener, Sessions) else ())
+
+
+def proved(pipeline: AnyPipeline, settings: Settings, sessions: Sequence[OpenedSession] = ()) -> Service:
+    """Run a pipeline once, let it look at the destinations, and return the service over it.
+
+    Args:
+        pipeline: The recipe at work.
+        settings: What the operator decided.
+        sessions: How its networks run.
+
+    Raises:
+        StartupError: A stage gave an answer that cannot be right, or the folder of destinations cannot be read.
+    """
     try:
         warm_up(pipeline)
     except StageFailed as error:
         _log.error("the warm-up failed", exc_info=error)
         raise StartupError(f"the warm-up failed: {error.sentence}") from error
-    _log.info("recipe %s is warm: %s", settings.recipe, recipe)
+    _log.info("recipe %s is warm: %s", settings.recipe, recipe_of(settings))
     destinations = load_destinations(
         settings.destinations_dir, settings.destinations_limit_bytes, settings.limit_pixels, pipeline
     )
-    return Service(pipeline, destinations, settings, opener.opened if isinstance(opener, Sessions) else ())
+    return Service(pipeline, destinations, settings, sessions)
 
 
-def _opener(settings: Settings) -> Sessions:
+def opener_of(settings: Settings) -> Sessions:
+    """Return what opens networks as the settings say.
+
+    Raises:
+        StartupError: This build or this machine cannot do what they say.
+    """
     return session_opener(settings.provider, settings.threads, settings.precision, strict=settings.strict_provider)
 
 
