@@ -10,6 +10,7 @@ import time
 from asyncio import CancelledError
 from collections import Counter
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
@@ -46,6 +47,14 @@ class StageRun:
     seconds: float
     error: str | None = None
     """The code of what ended it; None where it went well."""
+
+
+_RUNNING: ContextVar[Job | None] = ContextVar("running_job", default=None)
+
+
+def running_job() -> Job | None:
+    """Return the job whose stage runs in this thread: what a stage asks that waits for another machine."""
+    return _RUNNING.get()
 
 
 class Watcher(Protocol):
@@ -98,12 +107,14 @@ class Job:
         for watcher in self._watchers:
             watcher.began(name)
         epoch, began, error = time.time(), time.perf_counter(), None
+        token = _RUNNING.set(self)
         try:
             yield
         except BaseException as failure:
             error = code_of(failure)
             raise
         finally:
+            _RUNNING.reset(token)
             self.add(StageRun(name, epoch, time.perf_counter() - began, error))
 
     def add(self, run: StageRun) -> None:

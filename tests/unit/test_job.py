@@ -9,7 +9,7 @@ from contextlib import suppress
 import pytest
 
 from predictor.errors import ClientGone, DeadlineExceeded, NoFaceFound
-from predictor.job import Countable, Job, StageRun, code_of
+from predictor.job import Countable, Job, StageRun, code_of, running_job
 
 
 class Clock:
@@ -189,3 +189,15 @@ def test_who_watches_is_told_everything_from_then_on_and_in_order() -> None:
 
     assert early.told == ["detect", ("faces_found", 3, ""), ("detect", "no_face_found"), ("swap", None)]
     assert late.told == [("detect", "no_face_found"), ("swap", None)]
+
+
+def test_a_thread_knows_the_job_whose_stage_it_runs_and_no_other() -> None:
+    job, other = Job(), Job()
+
+    with job.stage("swap"):
+        outer = running_job()
+        with other.stage("detect"):
+            inner = running_job()
+        again = running_job()
+
+    assert (outer, inner, again, running_job()) == (job, other, job, None)
