@@ -1,0 +1,62 @@
+"""The Ray cluster to work on: the one that RAY_ADDRESS names, else one of this machine alone while it is used."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import ray
+
+from predictor.errors import StartupError
+from predictor.runtime.threads import available_threads
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@contextmanager
+def cluster(object_store_bytes: int) -> Iterator[None]:
+    """Join the cluster that RAY_ADDRESS names, or start one of this machine alone; leave or stop it in the end.
+
+    A cluster of this machine has the processors that the cgroup pays for, and no dashboard.
+
+    Args:
+        object_store_bytes: Shared memory of a cluster that is started; what joins one takes what is there. At least
+            75 MiB, which Ray insists on.
+
+    Raises:
+        StartupError: There is no cluster at RAY_ADDRESS, or Ray cannot be started here.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray tells nobody anything; its own processes read it too
+    before = signal.getsignal(signal.SIGTERM)
+    _init(os.environ.get("RAY_ADDRESS", ""), object_store_bytes)
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, before)  # Ray took it: a command ends as it would without Ray
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def _init(address: str, object_store_bytes: int) -> None:
+    try:
+        if address:
+            ray.init(address, logging_level=logging.ERROR, log_to_driver=False)
+        else:
+            ray.init(
+                "local",  # not one that happens to run on this machine
+                num_cpus=available_threads(),
+                object_store_memory=object_store_bytes,
+                include_dashboard=False,
+                logging_level=logging.ERROR,
+                log_to_driver=False,
+            )
+    except (ConnectionError, RuntimeError, ValueError, OSError, TimeoutError) as error:
+        ray.shutdown()
+        where = f"RAY_ADDRESS: the cluster at {address} cannot be joined" if address else "Ray cannot be started here"
+        words = str(error).strip() or type(error).__name__
+        raise StartupError(f"{where}: {words.splitlines()[0]}") from error
