@@ -63,8 +63,9 @@ parity: $(TORCH_STAMP)  ## compare with the peers' own packages, networks of ful
 manifests: $(STAMP)  ## check charts/ and deploy/: lint, render, schemas, every refusal (part of `make check`)
 	@$(BIN)/python -m pytest tests/manifests
 
-render: $(STAMP)  ## write deploy/ anew from the chart
+render: $(STAMP)  ## write deploy/ and the chart's list of refusals anew
 	@$(BIN)/python -m tests.manifests.deployed
+	@$(BIN)/python -m tests.manifests.pages
 
 bench: $(TORCH_STAMP)  ## ours against the peers' own packages, in turns; QUICK=1 takes 5 minutes, the whole about 30; out/bench
 	@$(TORCH_BIN)/python -m predictor bench --output out/bench $(if $(QUICK),--quick)

@@ -13,7 +13,7 @@ from tests.cluster.callers import Client
 from tests.cluster.kubernetes import CommandFailed, Namespace, run
 from tests.cluster.weights import Weights, weights_on_node
 
-_STEPS = pytest.StashKey[list[tuple[str, str, float]]]()
+_STEPS = pytest.StashKey[list[str]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -21,23 +21,27 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 class Steps:
-    """Keeps how long the steps of a test took."""
+    """Keeps how long the steps of a test took, and what else it measured."""
 
-    def __init__(self, test: str, kept: list[tuple[str, str, float]]) -> None:
-        self._test, self._kept = test, kept
+    def __init__(self, request: pytest.FixtureRequest) -> None:
+        self._test, self._kept = request.node.name, request.config.stash[_STEPS]
 
     @contextmanager
     def timed(self, step: str) -> Iterator[None]:
         """Time a step."""
         began = time.monotonic()
         yield
-        self._kept.append((self._test, step, time.monotonic() - began))
+        self.measured(step, time.monotonic() - began, "s")
+
+    def measured(self, what: str, number: float, unit: str) -> None:
+        """Keep a number to be shown."""
+        self._kept.append(f"{number:7.2f} {unit:4}{self._test}: {what}")
 
 
 @pytest.fixture
 def steps(request: pytest.FixtureRequest) -> Steps:
     """For `with steps.timed("a step")`; they are shown at the end of the run."""
-    return Steps(request.node.name, request.config.stash[_STEPS])
+    return Steps(request)
 
 
 @pytest.fixture(scope="session")
@@ -63,7 +67,7 @@ def namespace(new_namespace: Callable[..., Namespace]) -> Iterator[Namespace]:
     """A namespace of the test's own."""
     made = new_namespace()
     yield made
-    run("kubectl", "delete", "namespace", made.name, "--wait=false")
+    made.delete()
 
 
 @pytest.fixture
@@ -74,19 +78,28 @@ def client(namespace: Namespace) -> Client:
 
 @pytest.fixture(scope="session")
 def weights(new_namespace: Callable[..., Namespace]) -> Iterator[Weights]:
-    """Weights as large as the real ones, of random numbers."""
-    with weights_on_node(new_namespace(), "full") as made:
+    """Weights of random numbers: as large as the real ones, and tiny ones."""
+    with weights_on_node(new_namespace()) as made:
         yield made
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
-    """Show what was in the namespace of a test that failed."""
+    """Show what was in the namespaces of a test that failed."""
     report = yield
-    namespace = getattr(item, "funcargs", {}).get("namespace")
-    if call.when == "call" and report.failed and isinstance(namespace, Namespace):  # type: ignore[attr-defined]
-        report.sections.append(("the namespace", _described(namespace)))  # type: ignore[attr-defined]
+    if call.when == "call" and report.failed:  # type: ignore[attr-defined]
+        for namespace in sorted(_namespaces(getattr(item, "funcargs", {}))):
+            report.sections.append((namespace, _described(Namespace(namespace))))  # type: ignore[attr-defined]
     return report
+
+
+def _namespaces(fixtures: dict[str, object]) -> set[str]:
+    """Return the names of all namespaces that a test was given."""
+    given: list[object] = []
+    for value in fixtures.values():
+        given += value.values() if isinstance(value, dict) else [value]
+    clients = {each.namespace.name for each in given if isinstance(each, Client)}
+    return clients | {each.name for each in given if isinstance(each, Namespace)}
 
 
 def _described(namespace: Namespace) -> str:
@@ -104,9 +117,9 @@ def _described(namespace: Namespace) -> str:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Show how long each step took."""
+    """Show what was measured."""
     if not (kept := config.stash[_STEPS]):
         return
     terminalreporter.section("steps on the cluster")
-    for test, step, seconds in kept:
-        terminalreporter.write_line(f"{seconds:7.1f} s  {test}: {step}")
+    for line in kept:
+        terminalreporter.write_line(line)

@@ -6,7 +6,7 @@ import json
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,6 +22,8 @@ SMALL: Manifest = {
     "resources": {"requests": {"cpu": "200m", "memory": "512Mi"}, "limits": {"cpu": "1", "memory": "4Gi"}}
 }
 """Values of a service that leaves room for others on two cores."""
+RESTRICTED = "pod-security.kubernetes.io/enforce=restricted"
+"""The label of a namespace that enforces the restricted Pod Security Standard."""
 
 _POLL_SECONDS = 0.5
 
@@ -82,9 +84,23 @@ class Namespace:
         """Install the chart, or upgrade it, under the name `faceswap`."""
         self.helm("upgrade", "--install", "faceswap", str(CHART), *words, values=values or {})
 
+    def delete(self) -> None:
+        """Let the namespace and all in it go, without waiting for that."""
+        run("kubectl", "delete", "namespace", self.name, "--wait=false")
+
     def apply(self, *objects: Manifest) -> None:
         """Apply objects."""
         self.kubectl("apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
+
+    def dry_run(self, objects: Sequence[Manifest]) -> int:
+        """Ask the server whether it would take objects, strictly, and return how many it would.
+
+        Raises:
+            CommandFailed: Of one it says no.
+        """
+        text = json.dumps({"apiVersion": "v1", "kind": "List", "items": list(objects)})
+        said = self.kubectl("apply", "--dry-run=server", "--validate=strict", "-f", "-", stdin=text)
+        return said.count("(server dry run)")
 
     def get(self, *words: str) -> Manifest:
         """Return what `kubectl get` finds."""
@@ -115,6 +131,23 @@ class Namespace:
         """Return a condition of an InferenceService, empty where KServe has not told it yet."""
         told = self.get("inferenceservice", service).get("status", {}).get("conditions", [])
         return next((one for one in told if one["type"] == kind), {})
+
+    def in_server(self, *words: str, stdin: bytes | None = None) -> str:
+        """Run a command in the server's own container."""
+        return self.kubectl("exec", "-i", "deployment/faceswap-cpu-predictor", "--", *words, stdin=stdin)
+
+    def status_of_server(self, line: str) -> int:
+        """Return a number of the server's own /proc/…/status; kilobytes become bytes."""
+        for each in self.in_server("cat", "/proc/1/status").splitlines():
+            name, _, value = each.partition(":")
+            if name == line:
+                number, *unit = value.split()
+                return int(number) * (1024 if unit == ["kB"] else 1)
+        raise AssertionError(line)
+
+    def peak_memory(self) -> int:
+        """Return the bytes that the server has held at most so far."""
+        return self.status_of_server("VmHWM")
 
     def url(self, service: str = "faceswap-cpu") -> str:
         """Return where pods reach a service over REST."""

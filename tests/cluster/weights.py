@@ -16,6 +16,7 @@ FILES = ("w600k_r50.onnx", "inswapper_128.onnx", "gfpgan_1.4.onnx", "real_esrgan
 MISSING = "inswapper_128.onnx"
 LICENCE = "to-be-accepted"
 MANIFEST = "/mnt/models/manifest.toml"
+MIRROR = "http://mirror:8000"
 RECIPE = {"recipe": "onnx", "detector": "centerface", "weightsManifest": MANIFEST}
 """A random SCRFD finds no face."""
 
@@ -25,30 +26,34 @@ _SECONDS = 120
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """A folder of the node with `complete`, `incomplete` and `licensed` in it, each with its manifest."""
+    """A folder of the node with folders in it, each with its manifest.
+
+    `complete` is of full size; `small`, `incomplete` and `licensed` are tiny; `pulled` holds a manifest only, whose
+    files are those of `small`, to be had from MIRROR.
+    """
 
     folder: str
 
-    def claim(self, namespace: Namespace, below: str = "") -> None:
-        """Make the claim `weights` in a namespace, of the folder or of one below it."""
-        name = f"{namespace.name}-{CLAIM}"
+    def claim(self, namespace: Namespace, below: str = "", name: str = CLAIM) -> None:
+        """Make a claim in a namespace, of the folder or of one below it."""
+        volume_name = f"{namespace.name}-{name}"
         storage = {"accessModes": ["ReadWriteMany"], "storageClassName": ""}
         volume: Manifest = {
             "apiVersion": "v1",
             "kind": "PersistentVolume",
-            "metadata": {"name": name, "labels": {"of-test": self.label}},
+            "metadata": {"name": volume_name, "labels": {"of-test": self.label}},
             "spec": storage
             | {
                 "capacity": {"storage": "5Gi"},
-                "claimRef": {"namespace": namespace.name, "name": CLAIM},
+                "claimRef": {"namespace": namespace.name, "name": name},
                 "hostPath": {"path": f"{self.folder}/{below}".rstrip("/"), "type": "DirectoryOrCreate"},
             },
         }
         claim: Manifest = {
             "apiVersion": "v1",
             "kind": "PersistentVolumeClaim",
-            "metadata": {"name": CLAIM},
-            "spec": storage | {"volumeName": name, "resources": {"requests": {"storage": "5Gi"}}},
+            "metadata": {"name": name},
+            "spec": storage | {"volumeName": volume_name, "resources": {"requests": {"storage": "5Gi"}}},
         }
         namespace.apply(volume, claim)
 
@@ -70,12 +75,12 @@ def _root_pod(namespace: Namespace, name: str, command: list[str]) -> None:
 
 
 @contextmanager
-def weights_on_node(namespace: Namespace, size: str) -> Iterator[Weights]:
+def weights_on_node(namespace: Namespace) -> Iterator[Weights]:
     """Make the weights, and remove them and every volume of them afterwards."""
     weights = Weights(f"/var/tmp/{namespace.name}")
     weights.claim(namespace)
     script = (_INSIDE / "write_weights.py").read_text()
-    given = ("--size", size, "--missing", MISSING, "--licence", LICENCE, "--names", *FILES)
+    given = ("--missing", MISSING, "--licence", LICENCE, "--mirror", MIRROR, "--names", *FILES)
     try:
         _root_pod(namespace, "writer", ["python", "-c", script, "/weights", *given])
         yield weights

@@ -1,29 +1,38 @@
-"""Runs in a pod: writes stand-ins of the weights, whole, with a file missing, and under a licence to be accepted."""
+"""Runs in a pod: writes stand-ins of the weights: of full size, and in all the ways that tests need tiny ones."""
 
 from __future__ import annotations
 
 import argparse
 import os
+import re
 from pathlib import Path
 
 from predictor.stand_ins import write, write_manifest
 
 parser = argparse.ArgumentParser()
 parser.add_argument("folder", type=Path)
-parser.add_argument("--size")
 parser.add_argument("--names", nargs="+")
 parser.add_argument("--missing")
 parser.add_argument("--licence")
+parser.add_argument("--mirror")
 options = parser.parse_args()
 
-complete = options.folder / "complete"
-files = write(complete, options.size, options.names)
-write_manifest(complete)
+write(options.folder / "complete", "full", options.names)
+small = write(options.folder / "small", "tiny", options.names)
 for variety in ("incomplete", "licensed"):
     folder = options.folder / variety
     folder.mkdir()
-    for file in files:
+    for file in small:
         os.link(file, folder / file.name)
+for variety in ("complete", "small", "incomplete"):
+    write_manifest(options.folder / variety)
 write_manifest(options.folder / "licensed", options.licence, needs_acceptance=True)
-write_manifest(options.folder / "incomplete")
 (options.folder / "incomplete" / options.missing).unlink()
+
+# only the manifest is there; whoever pulls runs as another user
+pulled = options.folder / "pulled"
+pulled.mkdir()
+pulled.chmod(0o777)
+manifest = (options.folder / "small" / "manifest.toml").read_text()
+from_mirror = re.sub(r'^(\[files\."(.+)"\])$', rf'\1\nurl = "{options.mirror}/\2"', manifest, flags=re.MULTILINE)
+(pulled / "manifest.toml").write_text(from_mirror)
