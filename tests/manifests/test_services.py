@@ -187,6 +187,17 @@ def test_a_device_stands_among_requests_and_limits(resource: str, model: dict[st
     assert (resources["requests"][resource], resources["limits"][resource]) == ("1", "1")
 
 
+def test_beside_the_device_requests_and_limits_are_what_the_values_say() -> None:
+    requests, limits = {"cpu": "1", "memory": "4Gi"}, {"cpu": "4", "memory": "8Gi"}
+
+    resources = container(_with(GPU, gpu={"enabled": True, "resources": {"requests": requests, "limits": limits}}))[
+        "resources"
+    ]
+
+    device = {"nvidia.com/gpu": "1"}
+    assert resources == {"requests": requests | device, "limits": limits | device}
+
+
 def test_on_a_gpu_the_predictor_would_rather_not_start_than_run_on_the_cpu() -> None:
     variables = environment(container(GPU))
 

@@ -70,8 +70,8 @@ lifecycle:
 {{- $resources := deepCopy .resources -}}
 {{- if eq .device "gpu" -}}
 {{- $device := dict .resource (.count | int | toString) -}}
-{{- $_ := set $resources "limits" (merge $device ($resources.limits | default dict)) -}}
-{{- $_ := set $resources "requests" (merge (deepCopy $device) ($resources.requests | default dict)) -}}
+{{- $_ := set $resources "limits" (merge (deepCopy $device) ($resources.limits | default dict)) -}}
+{{- $_ := set $resources "requests" (merge $device ($resources.requests | default dict)) -}}
 {{- end -}}
 {{- toYaml $resources -}}
 {{- end -}}
