@@ -78,6 +78,7 @@ def test_hpas_scale_on_cpu_that_of_the_chart_back_as_well(
     client: Client, new_namespace: Callable[..., Namespace], steps: Steps
 ) -> None:
     """Two services at once, for it takes long. KServe's own HPA drops `behavior`: it comes down after five minutes."""
+    _skip_without("apiservice", "v1beta1.metrics.k8s.io")
     ours, kserves = client.namespace, new_namespace()
     ours.install({**_TIGHT, "autoscaling": {"class": "external", "target": _TARGET, "behavior": _AT_ONCE}})
     kserves.install({**_TIGHT, "autoscaling": {"class": "hpa", "target": _TARGET}})
@@ -98,8 +99,8 @@ def test_hpas_scale_on_cpu_that_of_the_chart_back_as_well(
 
 
 def test_keda_scales_on_the_calls_in_flight_up_and_down(client: Client, steps: Steps) -> None:
-    if not run("kubectl", "get", "crd/scaledobjects.keda.sh", "--ignore-not-found", "-o", "name"):
-        pytest.skip("this cluster has no KEDA")
+    _skip_without("crd", "scaledobjects.keda.sh")
+    _skip_without("service", "prometheus", "--namespace=monitoring")
     namespace = client.namespace
     namespace.install({**_TIGHT, "autoscaling": {"behavior": _AT_ONCE}}, "-f", str(CHART / "ci/keda-values.yaml"))
     namespace.roll_out()
@@ -109,3 +110,8 @@ def test_keda_scales_on_the_calls_in_flight_up_and_down(client: Client, steps: S
             _see_two_answer(client, namespace)
         with steps.timed("end of the load to one pod"):
             _see_one_left(namespace)
+
+
+def _skip_without(*what: str) -> None:
+    if not run("kubectl", "get", *what, "--ignore-not-found", "-o", "name"):
+        pytest.skip(f"this cluster has no {' '.join(what)}")
