@@ -5,7 +5,7 @@ The three steps are KServe's three hooks; the command line calls the same ones.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 from predictor.errors import (
@@ -19,7 +19,7 @@ from predictor.errors import (
 from predictor.imaging.codec import check_output_size, decode, encode, output_format, probe
 from predictor.policy.provenance import mark
 from predictor.requests import AlteredPicture, EncodedPicture, FacesAnswer, Skipped, SwapAnswer
-from predictor.selection import Scene, Source
+from predictor.selection import Giver, Scene, Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from predictor.faces import Face, Image
     from predictor.imaging.codec import OutputKind, Picture
     from predictor.job import Job
-    from predictor.options import OutputOptions
+    from predictor.options import OutputOptions, Pair, SwapOptions
     from predictor.pipeline import Altered
     from predictor.pipelines import AnyPipeline
     from predictor.requests import DetectRequest, EnhanceRequest, SwapRequest
@@ -48,6 +48,8 @@ class Subject:
     picture: Picture
     faces: Sequence[Face] | None = None
     """Left to right; None until they are looked for."""
+    givers: dict[tuple[Pair, ...], Sequence[Giver]] = field(default_factory=dict)
+    """Who of it gives a face, by the pairs that asked: of a source that stands alone."""
 
 
 Subjects = dict[EncodedPicture, Subject]
@@ -121,6 +123,19 @@ class Service:
         """
         return [self._swap(work, job) for work in works]
 
+    def read_source(self, source: EncodedPicture, options: SwapOptions, job: Job) -> Subjects:
+        """Decode and analyse a picture that gives faces to many requests to come, which are read with the answer.
+
+        Raises:
+            InvalidRequest: It cannot be read, has no such face, or the recipe cannot do what is asked.
+        """
+        self._pipeline.check(options)
+        self._check_pixels([source])
+        with job.stage("decode"):
+            subject = Subject(source.name, decode(source.data, source.field, self._settings.limit_pixels))
+        self._givers([subject], options.pairs, "", job)
+        return {source: subject}
+
     def read_pictures(self, pictures: Sequence[EncodedPicture], job: Job) -> list[Picture]:
         """Decode pictures within the limits."""
         self._check_pixels(pictures)
@@ -162,11 +177,7 @@ class Service:
 
     def _swap(self, work: SwapWork, job: Job) -> SwapAnswer:
         place = work.request.field  # errors name the instance as well as the picture
-        sources = [
-            Source(one.name, Scene(place + one.name, one.picture.image, self._faces(one, place, job)))
-            for one in work.sources
-        ]
-        givers = self._pipeline.identify_all(sources, work.request.options.pairs, job)
+        givers = self._givers(work.sources, work.request.options.pairs, place, job)
         pictures: list[AlteredPicture] = []
         skipped = list(work.skipped)
         for destination in work.destinations:
@@ -185,7 +196,18 @@ class Service:
             job.count("pictures_skipped", label=one.error.code)
         if not pictures:
             raise skipped[len(work.skipped)].error
-        return SwapAnswer(pictures, skipped, len(sources[0].scene.faces))
+        return SwapAnswer(pictures, skipped, len(self._faces(work.sources[0], place, job)))
+
+    def _givers(self, subjects: Sequence[Subject], pairs: tuple[Pair, ...], place: str, job: Job) -> Sequence[Giver]:
+        """Return who gives a face to each pair; a source that stands alone keeps the answer for the next request."""
+        known = subjects[0].givers if len(subjects) == 1 else {}
+        if pairs not in known:
+            sources = [
+                Source(one.name, Scene(place + one.name, one.picture.image, self._faces(one, place, job)))
+                for one in subjects
+            ]
+            known[pairs] = self._pipeline.identify_all(sources, pairs, job)
+        return known[pairs]
 
     def _faces(self, found: Subject | Destination, place: str, job: Job) -> Sequence[Face]:
         if isinstance(found, Subject) and found.faces is None:
@@ -275,7 +297,7 @@ def _pictures(request: SwapRequest) -> list[EncodedPicture]:
 
 def _pixels(picture: Picture) -> int:
     height, width = picture.image.shape[:2]
-    return height * width
+    return int(height * width)
 
 
 def _count_faces(altered: Altered, job: Job) -> None:

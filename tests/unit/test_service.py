@@ -203,6 +203,45 @@ def test_faces_are_compared_with_their_source_only_where_the_request_asks_for_a_
     assert len(bench.fakes.embedder.seen) == (3 if report else 1)
 
 
+def test_a_source_that_requests_share_is_recognised_once_for_the_same_pairs(bench: Bench) -> None:
+    bench.fakes.embedder = FakeEmbedder()
+    service, one, known = bench.service(), source(red=TWO), Subjects()
+
+    for pairs in [(Pair(None, 1, 1),), (Pair(None, 1, 1),), (Pair(None, 2, 1),)]:
+        swap(service, SwapRequest([one], [destination("a")], SwapOptions(pairs)), subjects=known)
+
+    assert len(bench.fakes.embedder.seen) == 2
+
+
+def test_a_source_read_ahead_is_not_analysed_again(bench: Bench) -> None:
+    bench.fakes.embedder = FakeEmbedder()
+    service, one, options = bench.service(), source(), SwapOptions()
+
+    known = service.read_source(one, options, Job())
+    for name in ("a", "b"):
+        swap(service, SwapRequest([one], [destination(name)], options), subjects=known)
+
+    assert bench.decoded.count("image") == 1
+    assert len(bench.fakes.detector.seen) == 3
+    assert len(bench.fakes.embedder.seen) == 1
+
+
+@pytest.mark.parametrize(
+    ("red", "options", "limit", "error"),
+    [
+        (NOBODY, SwapOptions(), 10**6, NoFaceFound),
+        (ONE, SwapOptions((Pair(None, 2, 1),)), 10**6, FaceIndexOutOfRange),
+        (ONE, SwapOptions(restore=RestoreOptions("other")), 10**6, UnsupportedOption),
+        (ONE, SwapOptions(), 100, ImageTooLarge),
+    ],
+)
+def test_a_source_that_cannot_give_a_face_is_refused_when_it_is_read_ahead(
+    bench: Bench, red: int, options: SwapOptions, limit: int, error: type[InvalidRequest]
+) -> None:
+    with pytest.raises(error):
+        bench.service(limit_pixels=limit).read_source(source(red=red), options, Job())
+
+
 # ── skipped or an error ───────────────────────────────────────────────────────────────────────────────────────────────
 
 SECOND = SwapOptions((Pair(destination_face_id=2),))
