@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from predictor.faces import Image
 
 Alpha: TypeAlias = npt.NDArray[np.uint8]
@@ -25,6 +27,7 @@ OutputKind: TypeAlias = Literal["jpeg", "png", "webp"]
 """The kinds that are written."""
 
 _DEEP_STEP = 257  # 65535 / 255: one 8-bit step in 16 bits
+_BAND_SAMPLES = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,18 +83,30 @@ class Picture:
 
 def rounded(deep: Deep) -> npt.NDArray[np.uint8]:
     """Return 16-bit samples as the nearest 8-bit ones, same shape."""
-    # floor((x + 128) * 255 / 65536) would be a multiplication, but is off by one on some values; this is exact.
-    return ((deep.astype(np.uint32) + _DEEP_STEP // 2) // _DEEP_STEP).astype(np.uint8)
+    result = np.empty(deep.shape, np.uint8)
+    for rows in _bands(deep):
+        # floor((x + 128) * 255 / 65536) would be a multiplication, but is off by one on some values; this is exact.
+        result[rows] = (deep[rows].astype(np.uint32) + _DEEP_STEP // 2) // _DEEP_STEP
+    return result
 
 
 def _follow(deep: Deep | None, old: Image, new: Image) -> Deep | None:
     if deep is None:
         return None
     result = deep.copy()
-    changed = old != new
-    difference = new[changed].astype(np.int32) - old[changed]
-    result[changed] = np.clip(deep[changed] + difference * _DEEP_STEP, 0, np.iinfo(np.uint16).max)
+    for rows in _bands(deep):
+        changed = old[rows] != new[rows]
+        if changed.any():
+            difference = new[rows][changed].astype(np.int32) - old[rows][changed]
+            moved = np.clip(deep[rows][changed] + difference * _DEEP_STEP, 0, np.iinfo(np.uint16).max)
+            result[rows][changed] = moved
     return result
+
+
+def _bands(samples: Deep) -> Iterator[slice]:
+    """Return rows that are worked on at a time: wider numbers for all of a large picture would take gigabytes."""
+    height = max(1, _BAND_SAMPLES // max(1, samples[:1].size))
+    return (slice(top, top + height) for top in range(0, len(samples), height))
 
 
 def _resized(alpha: Alpha | None, width: int, height: int) -> Alpha | None:

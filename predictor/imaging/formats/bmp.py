@@ -26,8 +26,9 @@ def read_layout(data: bytes) -> Layout:
 
 def decode(data: bytes) -> Contents:
     """Decode the samples; raises BrokenPictureError, Pillow OSError and others, where they are broken."""
-    if _header(data)[2] not in {_RLE8, _RLE4}:
-        return contents_of(BmpImageFile(BytesIO(data)))
+    width, height, compression = _header(data)
+    if compression not in {_RLE8, _RLE4}:
+        return contents_of(BmpImageFile(BytesIO(data)), (width, abs(height)))
     offset, packed_bytes = struct.unpack_from("<10xI20xI", data)
     if offset + packed_bytes > len(data):
         raise BrokenPictureError("the BMP ends early")

@@ -22,13 +22,19 @@ if TYPE_CHECKING:
 # ITU-T T.81, table B.1
 _SOI, _EOI, _SOS, _APP1, _APP2 = 0xD8, 0xD9, 0xDA, 0xE1, 0xE2
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_SEQUENTIAL = frozenset({0xC0, 0xC1})  # Huffman-coded
 _RESTARTS = range(0xD0, 0xD8)
+_WITHOUT_LENGTH = frozenset({0x00, 0x01, _SOI, _EOI, *_RESTARTS})
+# Comments and applications' own, but for JFIF's and Adobe's, which say what the samples mean.
+_UNNEEDED = frozenset({0xFE, *range(0xE0, 0xF0)}) - {0xE0, 0xEE}
 _BETWEEN_SCANS = frozenset({0xC4, 0xCC, 0xDB, 0xDC, 0xDD, 0xFE, *range(0xE0, 0xF0)})
 _EXIF, _XMP, _ICC = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0", b"ICC_PROFILE\0"
 _SEGMENT_BYTES = 65_533  # a segment's length is two bytes, itself included
 _MOST_SEGMENTS = 4096  # metadata of 256 MB; a file of empty segments would keep a processor busy
 # Each scan of a progressive file visits every pixel, however short it is; encoders write about ten.
 _MOST_SCANS = 100
+# libjpeg reads on a little before it needs to; and then there is nothing: no end of the image, and no more data.
+_READ_AHEAD = bytes(16)
 _BITS = 8
 _FINE_CHROMA_QUALITY = 90
 
@@ -46,7 +52,12 @@ class _Head:
 
     frame: _Segment
     scan: _Segment
-    metadata: list[bytes]
+    segments: list[_Segment]
+
+    def metadata(self, data: bytes, beginning: bytes) -> list[bytes]:
+        """Return the applications' segments that begin with a name, such as `Exif`."""
+        found = [data[one.start : one.end] for one in self.segments if one.marker in {_APP1, _APP2}]
+        return [one for one in found if one.startswith(beginning)]
 
 
 def read_layout(data: bytes) -> Layout:
@@ -55,21 +66,21 @@ def read_layout(data: bytes) -> Layout:
     bits, height, width, components = struct.unpack_from(">BHHB", data, head.frame.start)
     if bits != _BITS or components not in {1, 3, 4}:
         raise UntakenKindError(f"JPEG with {components} components of {bits} bits")
-    exif = next((found for found in head.metadata if found.startswith(_EXIF)), b"")
+    exif = next(iter(head.metadata(data, _EXIF)), b"")
     return Layout("jpeg", width, height, exif_orientation(exif))
 
 
 def decode(data: bytes) -> Contents:
     """Decode the samples; raises BrokenPictureError."""
     head = _read_head(data)
-    _check_scans(data, head.scan)
+    bare = _bare(data, head)
     components = data[head.frame.start + 5]
-    profile = _profile(head.metadata)
+    profile = _profile(head.metadata(data, _ICC))
     if components == 4:  # noqa: PLR2004
         # No marker says whether 0 or 255 is full ink. Pillow reads all of them as Adobe writes them, as browsers do.
-        return Contents(np.asarray(JpegImageFile(BytesIO(data))), "cmyk", profile=profile)
+        return Contents(np.asarray(JpegImageFile(BytesIO(bare))), "cmyk", profile=profile)
     wanted = cv2.IMREAD_GRAYSCALE if components == 1 else cv2.IMREAD_COLOR_RGB
-    samples = cv2.imdecode(np.frombuffer(data, np.uint8), wanted | cv2.IMREAD_IGNORE_ORIENTATION)
+    samples = cv2.imdecode(np.frombuffer(bare, np.uint8), wanted | cv2.IMREAD_IGNORE_ORIENTATION)
     if samples is None:
         raise BrokenPictureError("the JPEG data are damaged")
     return Contents(np.asarray(samples, np.uint8), "grey" if components == 1 else "rgb", profile=profile)
@@ -92,15 +103,30 @@ def encode(image: Image, quality: int, profile: bytes | None, mark: bytes | None
 
 def _read_head(data: bytes) -> _Head:
     frame: _Segment | None = None
-    metadata = []
+    segments: list[_Segment] = []
     for segment in _segments(data):
+        if segment.marker in _WITHOUT_LENGTH or (segment.marker in _FRAMES and frame is not None):
+            raise BrokenPictureError("the JPEG header is damaged")
         if segment.marker in _FRAMES:
             frame = segment
-        elif segment.marker in {_APP1, _APP2}:
-            metadata.append(data[segment.start : segment.end])
-        elif segment.marker == _SOS and frame is not None:
-            return _Head(frame, segment, metadata)
+        if segment.marker == _SOS and frame is not None:
+            return _Head(frame, segment, segments)
+        segments.append(segment)
     raise BrokenPictureError("the JPEG has no picture")
+
+
+def _bare(data: bytes, head: _Head) -> bytes:
+    """Return a file of nothing but what the pixels depend on.
+
+    Its header has only segments that we have read, so that no decoder can find another header among them. Where all
+    pixels come in one scan, the end of the image is taken away: a decoder that meets it too early paints the rest grey
+    and only murmurs, but gives up where there is nothing.
+    """
+    end, scans = _check_scans(data, head.scan)
+    whole = memoryview(data)
+    kept = [whole[one.start - 4 : one.end] for one in head.segments if one.marker not in _UNNEEDED]
+    ending = _READ_AHEAD if scans == 1 and head.frame.marker in _SEQUENTIAL else bytes([0xFF, _EOI])
+    return b"".join([bytes([0xFF, _SOI]), *kept, whole[head.scan.start - 4 : end], ending])
 
 
 def _segments(data: bytes) -> Iterator[_Segment]:
@@ -125,8 +151,8 @@ def _segment(data: bytes, position: int) -> _Segment:
     return _Segment(marker, position + 4, end)
 
 
-def _check_scans(data: bytes, scan: _Segment) -> None:
-    """Follow the scans to the end of the image.
+def _check_scans(data: bytes, scan: _Segment) -> tuple[int, int]:
+    """Follow the scans to the end of the image; return where it is, and how many there are.
 
     libjpeg paints what is missing grey and only murmurs; so the markers are checked here. In entropy-coded data an
     FF byte is followed by 0, a restart or the next segment, and by nothing else.
@@ -143,7 +169,7 @@ def _check_scans(data: bytes, scan: _Segment) -> None:
         position = int(stops[found])
         marker = data[position + 1]
         if marker == _EOI:
-            return
+            return position, scans
         if marker != _SOS and marker not in _BETWEEN_SCANS:
             raise BrokenPictureError("the JPEG data are damaged")
         scans += marker == _SOS
@@ -155,7 +181,7 @@ def _check_scans(data: bytes, scan: _Segment) -> None:
 
 def _profile(metadata: list[bytes]) -> bytes | None:
     """Join the pieces of an ICC profile (ICC.1:2022, annex B.4); None where one is missing."""
-    pieces = {found[12]: found for found in metadata if found.startswith(_ICC) and len(found) > len(_ICC) + 2}
+    pieces = {found[12]: found for found in metadata if len(found) > len(_ICC) + 2}
     if not pieces or sorted(pieces) != list(range(1, pieces[min(pieces)][13] + 1)):
         return None
     return b"".join(pieces[number][14:] for number in sorted(pieces))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from predictor.imaging.formats.contents import Contents, UntakenKindError
+from predictor.imaging.formats.contents import BrokenPictureError, Contents, UntakenKindError
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PillowImage
@@ -31,13 +31,20 @@ _OPAQUE = {
 }
 
 
-def contents_of(image: PillowImage) -> Contents:
+def contents_of(image: PillowImage, size: tuple[int, int]) -> Contents:
     """Decode an opened picture; its profile is the one Pillow found.
 
+    Args:
+        image: Opened, not loaded.
+        size: Width and height that our own reading of the header found, and the limits were held against.
+
     Raises:
+        BrokenPictureError: Pillow found another size.
         UntakenKindError: Its samples are neither 8 nor 16 bits.
         OSError: Its data are broken; Pillow raises many others too.
     """
+    if image.size != size:
+        raise BrokenPictureError("the header can be read in two ways")
     image.load()
     profile = image.info.get("icc_profile") or None
     if image.has_transparency_data:

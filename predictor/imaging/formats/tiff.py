@@ -90,7 +90,7 @@ def _shallow(bare: bytes, directory: Directory, profile: bytes | None) -> Conten
         image = TiffImageFile(BytesIO(bare))
     except SyntaxError as error:  # Pillow's word for a combination of bits and colours it does not know
         raise UntakenKindError("TIFF of an unusual layout") from error
-    contents = contents_of(image)
+    contents = contents_of(image, (directory.number(_WIDTH, 0), directory.number(_HEIGHT, 0)))
     samples = contents.samples
     if samples.dtype == np.uint16 and directory.number(_PHOTOMETRIC, 0) == _WHITE_IS_ZERO:
         samples = np.iinfo(np.uint16).max - samples  # Pillow inverts 8 bits, not 16

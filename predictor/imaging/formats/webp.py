@@ -43,8 +43,8 @@ def read_layout(data: bytes) -> Layout:
 
 def decode(data: bytes) -> Contents:
     """Decode the samples of the first frame; Pillow raises OSError and others where they are broken."""
-    _read(data)
-    return contents_of(WebPImageFile(BytesIO(data)))
+    size = _size(data, _read(data)[0])
+    return contents_of(WebPImageFile(BytesIO(data)), size)
 
 
 def encode(samples: Samples, quality: int, profile: bytes | None, mark: bytes | None) -> bytes:

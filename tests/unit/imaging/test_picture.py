@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 
 from predictor.imaging.picture import Picture, rounded
@@ -33,6 +35,20 @@ def test_unchanged_pixels_keep_their_16_bits_and_changed_ones_their_low_bits() -
     expected = np.clip(picture.deep[5:9, 5:9] + steps, 0, 65535)
     assert np.array_equal(changed.deep[5:9, 5:9], expected)
     assert np.array_equal(changed.image, image)
+
+
+def test_16_bits_of_a_large_picture_take_no_more_memory_than_the_results() -> None:
+    deep = np.full((1500, 2000, 3), 1000, np.uint16)
+
+    tracemalloc.start()
+    picture = Picture(rounded(deep), "png", deep=deep)
+    changed = picture.with_image(picture.image + np.uint8(1))
+    held, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert changed.deep is not None
+    assert (changed.deep == 1257).all()
+    assert peak < held + deep.nbytes
 
 
 def test_16_bits_do_not_wrap_around() -> None:

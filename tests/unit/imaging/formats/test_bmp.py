@@ -5,7 +5,7 @@ import struct
 import numpy as np
 import pytest
 
-from predictor.errors import UnsupportedImage
+from predictor.errors import UndecodableImage, UnsupportedImage
 from predictor.imaging.codec import decode, probe
 from tests.unit.imaging import drawn
 
@@ -36,3 +36,11 @@ def test_the_oldest_header_is_read() -> None:
     data = b"BM" + struct.pack("<IHHI", 34, 0, 0, 26) + struct.pack("<IHHHH", 12, 2, 1, 1, 24) + row
 
     assert decode(data, "x", MANY).image.tolist() == [[[3, 2, 1], [6, 5, 4]]]
+
+
+def test_a_height_that_decoders_read_in_two_ways_is_refused() -> None:
+    """Pillow takes a height below -2**24 for one above it: 4 billion rows where we count 16 million."""
+    data = BMP[:18] + struct.pack("<ii", 1, -(2**24) - 1) + BMP[26:]
+
+    with pytest.raises(UndecodableImage, match="read in two ways"):
+        decode(data, "x", 10**9)
