@@ -1,7 +1,7 @@
 """The bounded executor: who may come in, who waits, who works; and how long a newcomer would wait.
 
-A request is admitted (or refused) first, waits in order for one of the workers, and keeps that worker until its
-work has really ended, even when its caller has given up meanwhile: workers are never more than there are.
+A request is admitted (or refused) first, waits for its turn, and keeps its worker until its work has really ended,
+even when its caller has given up meanwhile: workers are never more than there are.
 Everything here runs on the event loop, but for the work itself.
 """
 
@@ -16,9 +16,11 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from predictor.errors import DeadlineExceeded, Overloaded
+from predictor.serving.fairness import Experience, Line, Work
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+    from typing import Any
 
     from predictor.job import Job
 
@@ -26,6 +28,9 @@ _P = ParamSpec("_P")
 _R = TypeVar("_R")
 # How much the latest request says about the next one.
 _NEWEST_WEIGHT = 0.2
+_QUICK_BODY_SECONDS = 2.0
+"""A body that takes longer to arrive does not keep a place from others meanwhile."""
+_ANY_WORK = Work()
 
 
 class Worker:
@@ -71,20 +76,32 @@ class Executor:
     Args:
         workers: Requests that run at a time.
         queue_length: Requests that may wait.
-        queue_seconds: How long one may wait.
+        queue_seconds: How long one may wait. Nobody is passed for longer than half of it.
     """
 
     def __init__(self, workers: int, queue_length: int, queue_seconds: float) -> None:
         self._workers = workers
-        self._places = workers + queue_length
+        self._queue_length = queue_length
         self._queue_seconds = queue_seconds
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="worker")
-        self._free = asyncio.Semaphore(workers)
+        self._line = Line(workers, queue_seconds / 2)
+        self._experience = Experience()
         self._typical_seconds = 0.0
+        self._slow_bodies = 0
         self.admitted = 0
         """Requests that were let in and are not done: waiting, running, or still sending their body."""
         self.working = 0
         """Workers that are busy, were it for a request whose client has gone."""
+
+    def grow(self, workers: int) -> None:
+        """Have so many workers from now on; before any work is run, for what a recipe needs is known once it is loaded.
+
+        Args:
+            workers: Not fewer than now.
+        """
+        self._line.add(workers - self._workers)
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="worker")
+        self._workers = workers
 
     @contextmanager
     def admission(self) -> Iterator[None]:
@@ -93,23 +110,47 @@ class Executor:
         Raises:
             Overloaded: All workers are busy and the queue is full.
         """
-        if self.admitted >= self._places:
-            raise Overloaded(self.expected_wait_seconds())
+        self._require_place()
         self.admitted += 1
         try:
             yield
         finally:
             self.admitted -= 1
 
+    async def arrival(self, body: Coroutine[Any, Any, _R]) -> _R:
+        """Wait for the body of a request that was let in; while it is slow to come, its place is free for others.
+
+        Raises:
+            Overloaded: It was slow, and there is no place left: at once where as many others are slow as there are
+                places, otherwise when it has come.
+        """
+        task = asyncio.create_task(body)
+        try:
+            done, _ = await asyncio.wait({task}, timeout=_QUICK_BODY_SECONDS)
+            if not done:
+                with self._slow_body():
+                    await asyncio.wait({task})
+                    if task.exception() is None:
+                        self._require_place()
+            return task.result()
+        finally:
+            task.cancel()
+            await asyncio.wait({task})
+            _ = task.cancelled() or task.exception()  # asked for, so not complained of
+
     @asynccontextmanager
-    async def worker(self, job: Job) -> AsyncIterator[Worker]:
-        """Wait in order for a worker and hold it.
+    async def worker(self, job: Job, work: Work = _ANY_WORK) -> AsyncIterator[Worker]:
+        """Wait for a worker and hold it.
+
+        Args:
+            job: Whose time this is.
+            work: What is known of it; decides who goes first among those that wait.
 
         Raises:
             Overloaded: None became free in time.
             DeadlineExceeded: The request's own deadline passed first.
         """
-        await self._take(job)
+        await self._take(job, work)
         self.working += 1
         worker = Worker(self._pool, job)
         began = time.monotonic()
@@ -117,9 +158,9 @@ class Executor:
             yield worker
         finally:
             if worker.running is None or worker.running.done():
-                self._release(began)
+                self._release(began, work)
             else:  # nobody waits for it any more, but the thread is busy until this step ends
-                worker.running.add_done_callback(lambda _: self._release(began))
+                worker.running.add_done_callback(lambda _: self._release(began, work))
 
     def expected_wait_seconds(self) -> int:
         """Return how long a newcomer would wait for a worker, in whole seconds, at least 1."""
@@ -130,19 +171,39 @@ class Executor:
         """Let the threads go once they have nothing to do."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    async def _take(self, job: Job) -> None:
+    @property
+    def _places(self) -> int:
+        return self._workers + self._queue_length
+
+    def _require_place(self) -> None:
+        if self.admitted - self._slow_bodies >= self._places:
+            raise Overloaded(self.expected_wait_seconds())
+
+    @contextmanager
+    def _slow_body(self) -> Iterator[None]:
+        """Leave a place to others, as long as not too many do: each may hold a body."""
+        if self._slow_bodies >= self._places:
+            raise Overloaded(self.expected_wait_seconds())
+        self._slow_bodies += 1
+        try:
+            yield
+        finally:
+            self._slow_bodies -= 1
+
+    async def _take(self, job: Job, work: Work) -> None:
         remaining = job.remaining_seconds
         patience = self._queue_seconds if remaining is None else min(self._queue_seconds, remaining)
         try:
             async with asyncio.timeout(patience):
-                await self._free.acquire()
+                await self._line.turn(time.monotonic(), self._experience.expected_seconds(work))
         except TimeoutError:
             job.check()
             raise Overloaded(self.expected_wait_seconds()) from None
 
-    def _release(self, began: float) -> None:
+    def _release(self, began: float, work: Work) -> None:
         self.working -= 1
         seconds = time.monotonic() - began
+        self._experience.learn(work, seconds)
         known = self._typical_seconds
         self._typical_seconds = seconds if known == 0.0 else known + _NEWEST_WEIGHT * (seconds - known)
-        self._free.release()
+        self._line.give_back()

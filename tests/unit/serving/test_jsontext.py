@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import json
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from predictor.errors import InvalidField
-from predictor.serving.jsontext import parse_json
+from predictor.serving.jsontext import MOST_VALUES, parse_json
 
 
 def test_json_is_parsed() -> None:
@@ -33,6 +34,30 @@ def test_a_text_inside_a_request_is_named() -> None:
 def test_hostile_texts_are_invalid(text: bytes | str) -> None:
     with pytest.raises(InvalidField):
         parse_json(text)
+
+
+@pytest.mark.parametrize("value", ["1", "{}", '{"a":1}', "[1"])
+def test_a_text_of_very_many_values_is_refused_before_it_is_parsed(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(orjson, "loads", lambda _: pytest.fail("it was parsed"))
+    text = "[" + ",".join([value] * (MOST_VALUES + 1))  # it need not even be JSON
+
+    for form in (text, text.encode(), memoryview(text.encode())):
+        with pytest.raises(InvalidField) as caught:
+            parse_json(form)
+        assert caught.value.sentence == "the body has more than 100,000 JSON values"
+    with pytest.raises(InvalidField, match="options: more than 100,000 JSON values"):
+        parse_json(text, "options")
+
+
+def test_many_values_are_looked_for_in_all_of_a_long_text() -> None:
+    text = b'{"image": "' + b"A" * 3_000_000 + b'", "pairs": [' + b"{}," * MOST_VALUES + b"{}]}"
+
+    with pytest.raises(InvalidField, match="more than"):
+        parse_json(text)
+
+
+def test_as_many_values_as_are_allowed_are_parsed() -> None:
+    assert parse_json(json.dumps([1] * MOST_VALUES)) == [1] * MOST_VALUES
 
 
 @given(st.recursive(st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(), st.lists))
