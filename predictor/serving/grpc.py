@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import logging
-import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, cast
 
@@ -20,8 +19,9 @@ from kserve.protocol.grpc.server import GRPCServer
 from kserve.protocol.grpc.servicer import InferenceServicer
 
 from predictor.errors import InvalidField, NotSupported, PredictorError
-from predictor.job import Job
+from predictor.job import CANCELLED, Job
 from predictor.serving.call import Call
+from predictor.serving.edges import rpc_call
 from predictor.serving.limits import check_request_bytes, timeout_seconds
 from predictor.serving.logs import REQUEST_ID
 from predictor.serving.metrics import UNKNOWN_MODEL
@@ -30,15 +30,17 @@ from predictor.serving.ports import PortTaken, listen
 from predictor.serving.statuses import STATUSES, sentence_of
 
 if TYPE_CHECKING:
+    from predictor.serving.access import Access
     from predictor.serving.dataplane import ClosedRepository, PredictorDataPlane
     from predictor.serving.executor import Executor
     from predictor.serving.metrics import Requests
     from predictor.settings import Settings
 
-_log = logging.getLogger("predictor.access")
+_log = logging.getLogger(__name__)
 _Handler = Callable[[Any, Any], Awaitable[Any]]
-# KServe's answers to anything else are told from ours by their methods: only inference is worth a line at level info.
 _INFERENCE = "ModelInfer"
+_UNKNOWN = "_OTHER"
+"""In traces and log lines; a client's own words would be without bounds."""
 # Of the drain delay. gRPC varies ages by a tenth, and routes need a part of the delay to move.
 _AGE_SHARE = 0.5
 _SETTING = "PREDICTOR_GRPC_PORT"
@@ -142,7 +144,7 @@ class _Servicer(InferenceServicer):
         check_request_bytes(request.ByteSize(), self._settings.limit_request_bytes)
         headers = _metadata(context)
         job = Job(self._timeout(context, headers))
-        with self._executor.admission(), self._requests.in_flight(request.model_name):
+        with self._executor.admission(), self._requests.in_flight(request.model_name, job):
             call = Call("grpc", request, job)
             answer, _ = await self._dataplane.infer(request.model_name, call, headers)
         return answer
@@ -192,11 +194,22 @@ class _Interceptor(aio.ServerInterceptor):
         method = handler_call_details.method.rsplit("/", 1)[-1]
         handler = await continuation(handler_call_details)
         if handler is None:
-            return grpc.unary_unary_rpc_method_handler(_wrapped(method, _unknown(handler_call_details.method)))
+            return grpc.unary_unary_rpc_method_handler(self._wrapped(_UNKNOWN, _unknown(handler_call_details.method)))
         return grpc.unary_unary_rpc_method_handler(
-            _wrapped(method, self._reading(method, handler)),
+            self._wrapped(handler_call_details.method, self._reading(method, handler)),
             response_serializer=handler.response_serializer,
         )
+
+    def _wrapped(self, path: str, handle: _Handler) -> _Handler:
+        async def call(request: object, context: aio.ServicerContext[Any, Any]) -> object:
+            metadata = _metadata(context)
+            with rpc_call(
+                self._requests.tracing, path, metadata, request_id_of(metadata.get("x-request-id"))
+            ) as access:
+                context.set_trailing_metadata((_request_id_trailer(),))
+                return await _answer(access, handle, request, context)
+
+        return call
 
     def _reading(self, method: str, handler: grpc.RpcMethodHandler[Any, Any]) -> _Handler:
         """Return a handler that reads its message itself: of one it cannot read, gRPC would tell in its own words."""
@@ -223,29 +236,21 @@ def _unknown(path: str) -> _Handler:
     return refuse
 
 
-def _wrapped(method: str, handle: _Handler) -> _Handler:
-    async def call(request: object, context: aio.ServicerContext[Any, Any]) -> object:
-        request_id = request_id_of(_metadata(context).get("x-request-id"))
-        REQUEST_ID.set(request_id)
-        context.set_trailing_metadata((_request_id_trailer(),))
-        began, outcome = time.perf_counter(), "cancelled"
-        try:
-            answer = await handle(request, context)
-        except Exception as error:  # noqa: BLE001  # the last stop: logged with its cause, told without it
-            ours = error if isinstance(error, PredictorError) else PredictorError("")
-            outcome = ours.code
-            if outcome == "internal":
-                _log.error("failed", exc_info=error)
-            trailers = (_request_id_trailer(), ("error-code", outcome))
-            await context.abort(STATUSES[outcome].grpc, sentence_of(ours), trailers)
-        else:
-            outcome = "OK"
-            return answer
-        finally:
-            level = logging.INFO if method == _INFERENCE else logging.DEBUG
-            _log.log(level, "gRPC %s %s %.1f ms", method, outcome, (time.perf_counter() - began) * 1000)
-
-    return call
+async def _answer(access: Access, handle: _Handler, request: object, context: aio.ServicerContext[Any, Any]) -> object:
+    """Return a call's answer, or end it in our own words."""
+    access.code = CANCELLED
+    try:
+        answer = await handle(request, context)
+    except Exception as error:  # noqa: BLE001  # the last stop: logged with its cause, told without it
+        ours = error if isinstance(error, PredictorError) else PredictorError("")
+        status = STATUSES[ours.code].grpc
+        access.code, access.status = ours.code, status.name
+        if ours.code == "internal":
+            _log.error("failed", exc_info=error)
+        await context.abort(status, sentence_of(ours), (_request_id_trailer(), ("error-code", ours.code)))
+    else:
+        access.code, access.status = "ok", grpc.StatusCode.OK.name
+        return answer
 
 
 def _metadata(context: aio.ServicerContext[Any, Any]) -> dict[str, str]:

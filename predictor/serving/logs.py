@@ -1,8 +1,14 @@
-"""Log lines, as JSON in a container and as text on a terminal, each with its request's id. No pictures, ever."""
+"""Log lines, as JSON in a container and as text on a terminal, each with its request's id. No pictures, ever.
+
+Two rules keep pictures, and what libraries read in them, out of every line, ours or not: other packages' own debugging
+is left out at any level (Pillow's tells the bytes of tags), and a run of more than 200 characters without a space, as
+base64 or the `repr` of bytes would be, is told by its length.
+"""
 
 from __future__ import annotations
 
 import logging
+import re
 import sys
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -11,37 +17,64 @@ from typing import TYPE_CHECKING
 import orjson
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import TracebackType
+
     from predictor.settings import Settings
+
+    _ExceptionInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
 REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="-")
 """The id of the request that the current task or thread works for."""
+TRACE: ContextVar[Mapping[str, str]] = ContextVar("trace", default={})  # noqa: B039  # never written to
+"""`trace_id` and `span_id` of that request, where it is traced."""
+_OURS = "predictor"
+_LONGEST_WORD = 200
+_LONG_WORDS = re.compile(rf"\S{{{_LONGEST_WORD + 1},}}")
+_LONGEST_MESSAGE = 4096
+_LONGEST_TRACEBACK = 16384
 
 
-class _JsonFormatter(logging.Formatter):
+class _Formatter(logging.Formatter):
+    def formatException(self, ei: _ExceptionInfo) -> str:  # noqa: N802  # logging's
+        return _bounded(super().formatException(ei))[-_LONGEST_TRACEBACK:]  # what failed stands at the end
+
+
+class _JsonFormatter(_Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        line = {
+        line: dict[str, object] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
             "request_id": record.request_id,  # type: ignore[attr-defined]  # the filter below puts it there
-            "message": record.getMessage(),
+            **record.trace,  # type: ignore[attr-defined]
+            "message": _bounded(record.getMessage())[:_LONGEST_MESSAGE],
+            **getattr(record, "fields", {}),
         }
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
         return orjson.dumps(line).decode()
 
 
+class _TextFormatter(_Formatter):
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)-7s %(request_id)s %(name)s: %(message)s", "%H:%M:%S")
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # logging's
+        fields = {**getattr(record, "fields", {}), **record.trace}  # type: ignore[attr-defined]
+        told = "".join(f" {name}={orjson.dumps(value).decode()}" for name, value in fields.items())
+        return _bounded(super().formatMessage(record))[:_LONGEST_MESSAGE] + told
+
+
 def configure_logging(settings: Settings) -> None:
     """Send every log line of this process to stderr in one form; KServe's own configuration is left out."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.addFilter(_add_request_id)
+    handler.addFilter(_add_request)
     as_json = settings.log_format == "json" or (settings.log_format == "auto" and not sys.stderr.isatty())
-    handler.setFormatter(
-        _JsonFormatter()
-        if as_json
-        else logging.Formatter("%(asctime)s %(levelname)-7s %(request_id)s %(name)s: %(message)s", "%H:%M:%S")
-    )
-    logging.basicConfig(level=settings.log_level.upper(), handlers=[handler], force=True)
+    handler.setFormatter(_JsonFormatter() if as_json else _TextFormatter())
+    level = logging.getLevelNamesMapping()[settings.log_level.upper()]
+    logging.basicConfig(level=max(level, logging.INFO), handlers=[handler], force=True)
+    logging.getLogger(_OURS).setLevel(level)
     logging.captureWarnings(capture=True)
     for name in ("kserve", "kserve.trace", "uvicorn", "uvicorn.error", "uvicorn.access"):
         logger = logging.getLogger(name)
@@ -53,6 +86,12 @@ def configure_logging(settings: Settings) -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
-def _add_request_id(record: logging.LogRecord) -> bool:
+def _add_request(record: logging.LogRecord) -> bool:
     record.request_id = REQUEST_ID.get()
+    record.trace = TRACE.get()
     return True
+
+
+def _bounded(text: str) -> str:
+    """Return a text without words so long that they could be a picture."""
+    return _LONG_WORDS.sub(lambda word: f"({len(word[0])} characters)", text)

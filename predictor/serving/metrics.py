@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asyncio import CancelledError
+import time
 from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -11,7 +11,10 @@ from prometheus_client import REGISTRY
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from predictor.errors import ClientGone, PredictorError
+from predictor.job import code_of
+from predictor.serving.access import ACCESS, Access
+from predictor.serving.tracing import NO_TRACING
+from predictor.serving.work_metrics import WorkMetrics
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -19,17 +22,22 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
     from prometheus_client.metrics_core import Metric
 
+    from predictor.job import Job
     from predictor.serving.call import Protocol
     from predictor.serving.loading import Loading
+    from predictor.serving.tracing import Tracing
 
 UNKNOWN_MODEL = "(unknown)"
 """The label of calls for models that there are not: a client's own words would be a series each."""
-_OK, _CANCELLED = "ok", "cancelled"
+_OK = "ok"
 _PROTOCOLS: Sequence[Protocol] = ("v1", "v2", "grpc")
 
 
 class Requests(Collector):
-    """The requests of the models: `predictor_requests_total` and `predictor_requests_in_flight`.
+    """The requests of the models, as an operator sees them: series, and what access lines and traces tell.
+
+    Here are `predictor_requests_total` and `predictor_requests_in_flight`; what happens inside a request is
+    `WorkMetrics`'s.
 
     The counter has a series for each model, protocol and code: `ok`, an error's code, or `cancelled` where the client
     went before its answer. The gauge has one for each model: requests that were let in and are sending their body,
@@ -37,28 +45,39 @@ class Requests(Collector):
 
     Args:
         models: The names of the models.
+        tracing: What traces them.
     """
 
-    def __init__(self, models: Sequence[str]) -> None:
+    def __init__(self, models: Sequence[str], tracing: Tracing = NO_TRACING) -> None:
+        self.tracing = tracing
+        self._work = WorkMetrics(models)
         self._in_flight = dict.fromkeys(models, 0)
         # A series that begins at its first request would hide that one from rate().
         self._answered = Counter({(model, protocol, _OK): 0 for model in models for protocol in _PROTOCOLS})
 
     @contextmanager
     def counted(self, model: str, protocol: Protocol) -> Iterator[None]:
-        """Count one request when it ends, by how it ended."""
-        code = _OK
+        """Count one request when it ends, by how it ended, and how long it took if it ended well."""
+        access, began, code = ACCESS.get(Access()), time.perf_counter(), _OK
+        access.model, access.protocol = model if model in self._in_flight else UNKNOWN_MODEL, protocol
         try:
             yield
         except BaseException as error:
-            code = _code_of(error)
+            code = code_of(error)
             raise
+        else:
+            self._work.answered(model, protocol, time.perf_counter() - began)
         finally:
+            access.code = code
             self.count(model, protocol, code)
 
     @contextmanager
-    def in_flight(self, model: str) -> Iterator[None]:
-        """Show one request that was let in, until it ends."""
+    def in_flight(self, model: str, job: Job) -> Iterator[None]:
+        """Show one request that was let in, until it ends; its job is watched even longer, until its work ends."""
+        access = ACCESS.get(Access())
+        access.job = job
+        job.watch(self._work.watcher(model))
+        job.watch(access.span)
         self._in_flight[model] += 1
         try:
             yield
@@ -70,7 +89,7 @@ class Requests(Collector):
         self._answered[model if model in self._in_flight else UNKNOWN_MODEL, protocol, code] += 1
 
     def collect(self) -> Iterator[Metric]:
-        """Yield both families."""
+        """Yield every family."""
         gauge = GaugeMetricFamily(
             "predictor_requests_in_flight", "Requests that wait or are worked on.", labels=("model",)
         )
@@ -83,9 +102,10 @@ class Requests(Collector):
         for labels, count in self._answered.items():
             counter.add_metric(labels, count)
         yield counter
+        yield from self._work.collect()
 
     def describe(self) -> list[Metric]:
-        """Return nothing: both names are its own."""
+        """Return nothing: its names are its own."""
         return []
 
 
@@ -111,12 +131,6 @@ class SessionInfo(Collector):
     def describe(self) -> list[Metric]:
         """Return nothing: its name is its own, and there is nothing to collect when it is registered."""
         return []
-
-
-def _code_of(error: BaseException) -> str:
-    if isinstance(error, ClientGone | CancelledError):
-        return _CANCELLED
-    return error.code if isinstance(error, PredictorError) else PredictorError.code
 
 
 @contextmanager

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import re
-import time
 import uuid
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -17,8 +16,11 @@ import orjson
 from starlette.responses import Response
 
 from predictor.errors import PredictorError
-from predictor.serving.logs import REQUEST_ID
+from predictor.job import code_of
+from predictor.serving.access import ACCESS, Access
+from predictor.serving.edges import rest_request
 from predictor.serving.statuses import STATUSES, body_of, headers_of
+from predictor.serving.tracing import NO_TRACING, Tracing
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("predictor.access")
 _VALID_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
-_QUIET_PATHS = ("/", "/metrics", "/v2/health/live", "/v2/health/ready")
 
 
 def request_id_of(given: str | None) -> str:
@@ -41,11 +42,13 @@ class RequestMiddleware:
     Args:
         app: What it stands around.
         lifecycle: Tells whether connections are to be closed.
+        tracing: What traces requests, probes left out.
     """
 
-    def __init__(self, app: ASGIApp, lifecycle: Lifecycle) -> None:
+    def __init__(self, app: ASGIApp, lifecycle: Lifecycle, tracing: Tracing = NO_TRACING) -> None:
         self._app = app
         self._lifecycle = lifecycle
+        self._tracing = tracing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -53,36 +56,29 @@ class RequestMiddleware:
             await self._app(scope, receive, send)
             return
         request_id = request_id_of(_header(scope, b"x-request-id"))
-        token = REQUEST_ID.set(request_id)
-        answered: list[int] = []
         path = quote(scope["path"], safe="/:")  # so that nobody can write a log line of his own
-        asked = f"{scope['method']} {path}"
 
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
-                answered.append(message["status"])
+                ACCESS.get().answers(message["status"])
                 message["headers"] = [*message.get("headers", ()), (b"x-request-id", request_id.encode())]
                 if self._lifecycle.draining:
                     # Its client may reuse the connection until the listener closes; the next call goes elsewhere.
                     message["headers"].append((b"connection", b"close"))
             await send(message)
 
-        began = time.perf_counter()
-        try:
-            await self._app(scope, receive, send_with_id)
-        except Exception:  # noqa: BLE001  # the last stop: logged with its cause, told without it
-            _log.exception("%s failed", asked)
-            if not answered:
-                await error_response(PredictorError(""))(scope, receive, send_with_id)
-        finally:
-            level = logging.DEBUG if scope["path"] in _QUIET_PATHS else logging.INFO
-            milliseconds = (time.perf_counter() - began) * 1000
-            _log.log(level, "%s %s %.1f ms", asked, answered[0] if answered else "-", milliseconds)
-            REQUEST_ID.reset(token)
+        with rest_request(self._tracing, scope, path, request_id) as access:
+            try:
+                await self._app(scope, receive, send_with_id)
+            except Exception:  # noqa: BLE001  # the last stop: logged with its cause, told without it
+                _log.exception("%s %s failed", scope["method"], path)
+                if access.status is None:
+                    await error_response(PredictorError(""))(scope, receive, send_with_id)
 
 
 def error_response(error: PredictorError) -> Response:
-    """Return the answer to an error."""
+    """Return the answer to an error, whose code the access line has too."""
+    ACCESS.get(Access()).code = code_of(error)
     status = int(STATUSES[error.code].http)
     return Response(orjson.dumps(body_of(error)), status, headers_of(error), media_type="application/json")
 

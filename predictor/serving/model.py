@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import uuid
 from abc import abstractmethod
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 import orjson
 from kserve import InferRequest, Model
 from kserve.model import InferenceVerb
+from kserve.protocol.grpc.grpc_predict_v2_pb2 import ModelInferRequest, ModelInferResponse
 
 from predictor.errors import NotReady, NotSupported
 from predictor.job import Job
@@ -24,6 +26,7 @@ from predictor.serving.tensors import (
     select,
     write_rest,
 )
+from predictor.serving.work_metrics import WAIT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,6 +41,7 @@ if TYPE_CHECKING:
 _R = TypeVar("_R")
 _W = TypeVar("_W")
 _A = TypeVar("_A")
+_E = TypeVar("_E")
 
 
 class Flow(NamedTuple):
@@ -51,7 +55,7 @@ class Flow(NamedTuple):
     """Decoded requests, then answers."""
 
 
-class PredictorModel(Model, Generic[_R, _W, _A]):
+class PredictorModel(Model, Generic[_R, _W, _A, _E]):
     """A worker and a deadline around KServe's three hooks.
 
     Args:
@@ -139,7 +143,10 @@ class PredictorModel(Model, Generic[_R, _W, _A]):
         return await flow.worker.run(self._write, flow.call, flow.asked, flow.work)
 
     async def _on_a_worker(self, call: Call, headers: dict[str, str] | None) -> Any:  # noqa: ANN401
-        async with self._executor.worker(call.job) as worker:
+        call.job.count("received_bytes", _size(call.body))
+        async with AsyncExitStack() as held:
+            with call.job.stage(WAIT):
+                worker = await held.enter_async_context(self._executor.worker(call.job))
             return await super().__call__(Flow(call, worker), headers)
 
     def _read(self, call: Call) -> tuple[Asked[_R], Sequence[_W]]:
@@ -161,11 +168,18 @@ class PredictorModel(Model, Generic[_R, _W, _A]):
                 return self._from_v1(body)
 
     def _write(self, call: Call, asked: Asked[_R], answers: Sequence[_A]) -> Any:  # noqa: ANN401
+        encoded = self._encoded(asked.requests, answers, call.job)
+        with call.job.stage("write"):
+            answer = self._answer(call, asked, answers, encoded)
+        call.job.count("sent_bytes", _size(answer))
+        return answer
+
+    def _answer(self, call: Call, asked: Asked[_R], answers: Sequence[_A], encoded: Sequence[_E]) -> Any:  # noqa: ANN401
         if asked.tensors is None:
-            predictions = self._v1_answers(asked.requests, answers, call.job)
+            predictions = self._v1_answers(asked.requests, answers, encoded)
             answer = {"predictions": predictions} if asked.instances else predictions[0]
             return RestAnswer(orjson.dumps(answer)) if call.protocol == "v1" else answer
-        outputs, parameters = self._v2_outputs(asked, answers, call.job)
+        outputs, parameters = self._v2_outputs(asked, answers, encoded)
         answer_id = asked.tensors.id or str(uuid.uuid4())
         tensors = TensorAnswer(self.name, answer_id, outputs, parameters)
         chosen = select(asked.tensors, outputs)
@@ -204,9 +218,30 @@ class PredictorModel(Model, Generic[_R, _W, _A]):
         """Run the pipeline; one answer a request."""
 
     @abstractmethod
-    def _v1_answers(self, requests: Sequence[_R], answers: Sequence[_A], job: Job) -> list[dict[str, object]]:
-        """Encode the pictures and return a V1 answer a request."""
+    def _encoded(self, requests: Sequence[_R], answers: Sequence[_A], job: Job) -> Sequence[_E]:
+        """Mark and encode the pictures of each answer."""
 
     @abstractmethod
-    def _v2_outputs(self, asked: Asked[_R], answers: Sequence[_A], job: Job) -> tuple[list[OutputTensor], Parameters]:
-        """Encode the pictures and return the tensors of the V2 answer, and its parameters."""
+    def _v1_answers(
+        self, requests: Sequence[_R], answers: Sequence[_A], encoded: Sequence[_E]
+    ) -> list[dict[str, object]]:
+        """Return a V1 answer a request."""
+
+    @abstractmethod
+    def _v2_outputs(
+        self, asked: Asked[_R], answers: Sequence[_A], encoded: Sequence[_E]
+    ) -> tuple[list[OutputTensor], Parameters]:
+        """Return the tensors of the V2 answer, and its parameters."""
+
+
+def _size(message: object) -> int:
+    """Return the bytes of a body or message; 0 of what never was on a wire."""
+    match message:
+        case bytes():
+            return len(message)
+        case RestAnswer(body=body):
+            return len(body)
+        case ModelInferRequest() | ModelInferResponse():
+            return int(message.ByteSize())
+        case _:
+            return 0

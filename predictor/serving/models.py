@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence  # a class names it when it is made
 from typing import TYPE_CHECKING
 
 from predictor.imaging.codec import Picture
@@ -20,8 +21,6 @@ from predictor.serving.outputs import (
 from predictor.serving.payloads import detect_v1, detect_v2, enhance_v1, enhance_v2, read_v1, swap_v1, swap_v2
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from predictor.job import Job
     from predictor.serving.executor import Executor
     from predictor.serving.loading import Loading
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from predictor.settings import Settings
 
 
-class SwapModel(PredictorModel[SwapRequest, SwapWork, SwapAnswer]):
+class SwapModel(PredictorModel[SwapRequest, SwapWork, SwapAnswer, Sequence[bytes]]):
     """Gives faces of destination pictures the identity of a source, then restores and upsamples if asked."""
 
     inputs = ("image", "destination", "options")
@@ -48,27 +47,29 @@ class SwapModel(PredictorModel[SwapRequest, SwapWork, SwapAnswer]):
     def _run(self, _asked: Asked[SwapRequest], work: Sequence[SwapWork], job: Job) -> Sequence[SwapAnswer]:
         return self._service.swap_all(work, job)
 
-    def _encoded(self, requests: Sequence[SwapRequest], answers: Sequence[SwapAnswer], job: Job) -> list[list[bytes]]:
+    def _encoded(
+        self, requests: Sequence[SwapRequest], answers: Sequence[SwapAnswer], job: Job
+    ) -> Sequence[Sequence[bytes]]:
         return [
             [self._service.encode(altered, request.output, job) for altered in answer.pictures]
             for request, answer in zip(requests, answers, strict=True)
         ]
 
-    def _v1_answers(self, requests: Sequence[SwapRequest], answers: Sequence[SwapAnswer], job: Job) -> list[Json]:
-        encoded = self._encoded(requests, answers, job)
+    def _v1_answers(
+        self, requests: Sequence[SwapRequest], answers: Sequence[SwapAnswer], encoded: Sequence[Sequence[bytes]]
+    ) -> list[Json]:
         return [
             swap_answer(answer, pictures, report=request.report)
             for request, answer, pictures in zip(requests, answers, encoded, strict=True)
         ]
 
     def _v2_outputs(
-        self, asked: Asked[SwapRequest], answers: Sequence[SwapAnswer], job: Job
+        self, asked: Asked[SwapRequest], answers: Sequence[SwapAnswer], encoded: Sequence[Sequence[bytes]]
     ) -> tuple[list[OutputTensor], Parameters]:
-        encoded = self._encoded(asked.requests, answers, job)
         return swap_outputs(answers, encoded, raw=asked.raw, report=asked.requests[0].report)
 
 
-class EnhanceModel(PredictorModel[EnhanceRequest, Picture, AlteredPicture]):
+class EnhanceModel(PredictorModel[EnhanceRequest, Picture, AlteredPicture, bytes]):
     """Restores the faces of a picture and upsamples it."""
 
     inputs = ("image", "options")
@@ -88,29 +89,29 @@ class EnhanceModel(PredictorModel[EnhanceRequest, Picture, AlteredPicture]):
             self._service.enhance(request, picture, job) for request, picture in zip(asked.requests, work, strict=True)
         ]
 
-    def _encoded(self, requests: Sequence[EnhanceRequest], answers: Sequence[AlteredPicture], job: Job) -> list[bytes]:
+    def _encoded(
+        self, requests: Sequence[EnhanceRequest], answers: Sequence[AlteredPicture], job: Job
+    ) -> Sequence[bytes]:
         return [
             self._service.encode(altered, request.output, job)
             for request, altered in zip(requests, answers, strict=True)
         ]
 
     def _v1_answers(
-        self, requests: Sequence[EnhanceRequest], answers: Sequence[AlteredPicture], job: Job
+        self, requests: Sequence[EnhanceRequest], answers: Sequence[AlteredPicture], encoded: Sequence[bytes]
     ) -> list[Json]:
-        encoded = self._encoded(requests, answers, job)
         return [
             enhance_answer(altered, data, report=request.report)
             for request, altered, data in zip(requests, answers, encoded, strict=True)
         ]
 
     def _v2_outputs(
-        self, asked: Asked[EnhanceRequest], answers: Sequence[AlteredPicture], job: Job
+        self, asked: Asked[EnhanceRequest], answers: Sequence[AlteredPicture], encoded: Sequence[bytes]
     ) -> tuple[list[OutputTensor], Parameters]:
-        encoded = self._encoded(asked.requests, answers, job)
         return enhance_outputs(answers, encoded, raw=asked.raw, report=asked.requests[0].report), {}
 
 
-class DetectModel(PredictorModel[DetectRequest, Picture, FacesAnswer]):
+class DetectModel(PredictorModel[DetectRequest, Picture, FacesAnswer, None]):
     """Lists the faces of a picture, numbered left to right."""
 
     inputs = ("image", "options")
@@ -130,11 +131,16 @@ class DetectModel(PredictorModel[DetectRequest, Picture, FacesAnswer]):
             self._service.detect(request, picture, job) for request, picture in zip(asked.requests, work, strict=True)
         ]
 
-    def _v1_answers(self, _requests: Sequence[DetectRequest], answers: Sequence[FacesAnswer], _job: Job) -> list[Json]:
+    def _encoded(self, _requests: Sequence[DetectRequest], answers: Sequence[FacesAnswer], _job: Job) -> Sequence[None]:
+        return [None for _ in answers]
+
+    def _v1_answers(
+        self, _requests: Sequence[DetectRequest], answers: Sequence[FacesAnswer], _encoded: Sequence[None]
+    ) -> list[Json]:
         return [detect_answer(answer) for answer in answers]
 
     def _v2_outputs(
-        self, _asked: Asked[DetectRequest], answers: Sequence[FacesAnswer], _job: Job
+        self, _asked: Asked[DetectRequest], answers: Sequence[FacesAnswer], _encoded: Sequence[None]
     ) -> tuple[list[OutputTensor], Parameters]:
         return detect_outputs(answers), {}
 

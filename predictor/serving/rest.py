@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine, Sequence
     from typing import Any, NoReturn
 
+    from fastapi.telemetry import TelemetryConfig
+
     from predictor.serving.call import Protocol
     from predictor.serving.dataplane import ClosedRepository, PredictorDataPlane
     from predictor.serving.executor import Executor
@@ -58,11 +60,13 @@ def build_app(
     settings: Settings,
 ) -> FastAPI:
     """Return the REST application."""
-    app = FastAPI(title="faceswap-predictor", version=__version__, docs_url=None, redoc_url=None)
+    # FastAPI's own spans would stand beside ours, and its logs would carry whatever an exception says.
+    silent: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
+    app = FastAPI(title="faceswap-predictor", version=__version__, docs_url=None, redoc_url=None, telemetry=silent)
     app.router.redirect_slashes = False  # a path that is nearly one of ours is not found; nobody is sent elsewhere
     app.include_router(_Inference(dataplane, executor, requests, settings).router())
     app.include_router(_kserve_routes(dataplane, repository))
-    app.add_middleware(RequestMiddleware, lifecycle=dataplane.lifecycle)
+    app.add_middleware(RequestMiddleware, lifecycle=dataplane.lifecycle, tracing=requests.tracing)
     for kind in (
         PredictorError,
         HTTPException,
@@ -176,8 +180,9 @@ class _Inference:
         headers = dict(request.headers)
         default = self._settings.request_timeout_seconds
         job = Job(timeout_seconds(headers.get("x-request-timeout"), default))
-        with self._executor.admission(), self._requests.in_flight(model_name):
-            body = await self._body(request, job)
+        with self._executor.admission(), self._requests.in_flight(model_name, job):
+            with job.stage("receive"):
+                body = await self._body(request, job)
             call = Call(protocol, body, job, headers.get(_JSON_LENGTH) if protocol == "v2" else None)
             work = self._dataplane.infer(model_name, call, headers)
             answer, _ = await _while_connected(request, job, work)
