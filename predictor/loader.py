@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from predictor.pipelines import AnyPipeline
     from predictor.runtime.session import OpenedSession, OpenSession
     from predictor.settings import Settings
+    from predictor.weights.store import LoadedWeights
 
 _log = logging.getLogger(__name__)
 
@@ -45,16 +46,23 @@ def load(settings: Settings, open_session: OpenSession | None = None) -> Service
     require(store, needs_of(store.manifest, settings.recipe, astuple(recipe)))
     opener = open_session or opener_of(settings)
     pipeline = _built(recipe, Resources(opener, store), settings)
-    return proved(pipeline, settings, opener.opened if isinstance(opener, Sessions) else ())
+    sessions = opener.opened if isinstance(opener, Sessions) else ()
+    return proved(pipeline, settings, sessions, list(store.loaded.values()))
 
 
-def proved(pipeline: AnyPipeline, settings: Settings, sessions: Sequence[OpenedSession] = ()) -> Service:
+def proved(
+    pipeline: AnyPipeline,
+    settings: Settings,
+    sessions: Sequence[OpenedSession] = (),
+    weights: Sequence[LoadedWeights] = (),
+) -> Service:
     """Run a pipeline once, let it look at the destinations, and return the service over it.
 
     Args:
         pipeline: The recipe at work.
         settings: What the operator decided.
         sessions: How its networks run.
+        weights: What they run.
 
     Raises:
         StartupError: A stage gave an answer that cannot be right, or the folder of destinations cannot be read.
@@ -68,7 +76,7 @@ def proved(pipeline: AnyPipeline, settings: Settings, sessions: Sequence[OpenedS
     destinations = load_destinations(
         settings.destinations_dir, settings.destinations_limit_bytes, settings.limit_pixels, pipeline
     )
-    return Service(pipeline, destinations, settings, sessions)
+    return Service(pipeline, destinations, settings, sessions, weights)
 
 
 def opener_of(settings: Settings) -> Sessions:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from predictor.requests import DetectRequest, EnhanceRequest, SwapRequest
     from predictor.runtime.session import OpenedSession
     from predictor.settings import Settings
+    from predictor.weights.store import LoadedWeights
 
 _Asked: TypeAlias = "EncodedPicture | Destination"
 # What a client cannot know of the operator's own pictures is no error of its request.
@@ -75,6 +76,7 @@ class Service:
         destinations: The preloaded pictures.
         settings: The limits.
         sessions: How the networks of the pipeline run.
+        weights: The files of weights that they run.
     """
 
     def __init__(
@@ -83,11 +85,13 @@ class Service:
         destinations: Destinations,
         settings: Settings,
         sessions: Sequence[OpenedSession] = (),
+        weights: Sequence[LoadedWeights] = (),
     ) -> None:
         self._pipeline = pipeline
         self._destinations = destinations
         self._settings = settings
         self.sessions = sessions
+        self.weights = weights
 
     @property
     def destination_names(self) -> list[str]:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from predictor.runtime.session import OpenedSession
     from predictor.service import Service
+    from predictor.weights.store import LoadedWeights
 
 
 class Loading:
@@ -47,3 +48,8 @@ class Loading:
     def sessions(self) -> Sequence[OpenedSession]:
         """How the networks run; none before the service is built."""
         return () if self._service is None else self._service.sessions
+
+    @property
+    def weights(self) -> Sequence[LoadedWeights]:
+        """The files of weights that they run; none before the service is built."""
+        return () if self._service is None else self._service.weights

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from predictor.job import Job
     from predictor.serving.call import Protocol
-    from predictor.serving.loading import Loading
     from predictor.serving.tracing import Tracing
 
 UNKNOWN_MODEL = "(unknown)"
@@ -106,30 +105,6 @@ class Requests(Collector):
 
     def describe(self) -> list[Metric]:
         """Return nothing: its names are its own."""
-        return []
-
-
-class SessionInfo(Collector):
-    """`predictor_session_info`: one series a network, always 1, whose labels say how it really runs.
-
-    Args:
-        loading: Has the sessions once the models are loaded.
-    """
-
-    def __init__(self, loading: Loading) -> None:
-        self._loading = loading
-
-    def collect(self) -> Iterator[Metric]:
-        """Yield the series; none before the models are loaded."""
-        labels = ("network", "provider", "precision")
-        family = GaugeMetricFamily("predictor_session_info", "How each network runs; always 1.", labels=labels)
-        # Prometheus refuses a page on which a series stands twice, and a network may be opened twice.
-        for values in dict.fromkeys((one.name, one.provider, one.precision) for one in self._loading.sessions):
-            family.add_metric(values, 1)
-        yield family
-
-    def describe(self) -> list[Metric]:
-        """Return nothing: its name is its own, and there is nothing to collect when it is registered."""
         return []
 
 

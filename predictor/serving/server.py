@@ -14,18 +14,21 @@ from typing import TYPE_CHECKING
 
 from kserve.model_server import ModelServer
 from kserve.protocol.rest.server import RESTServer, _RefreshingServer
+from prometheus_client import disable_created_metrics
 
 from predictor import loader
 from predictor.errors import StartupError
 from predictor.serving.dataplane import ClosedRepository, Lifecycle, PredictorDataPlane
 from predictor.serving.executor import Executor
 from predictor.serving.grpc import PredictorGrpcServer
+from predictor.serving.info_metrics import Info
 from predictor.serving.loading import Loading
 from predictor.serving.logs import configure_logging
-from predictor.serving.metrics import Requests, SessionInfo, published
+from predictor.serving.metrics import Requests, published
 from predictor.serving.models import all_models
 from predictor.serving.ports import listen
 from predictor.serving.rest import build_app
+from predictor.serving.tracing import start_tracing
 from predictor.serving.wire import Http
 from predictor.settings import unknown_variables
 
@@ -45,6 +48,8 @@ EXIT_DROPPED = 1
 EXIT_CANNOT_START = 3
 # Both servers get this much longer than the grace period, so that what is left at its end is counted, then dropped.
 _UNWIND_SECONDS = 1.0
+# How long a collector of traces may take to be given the last ones, when all calls are answered.
+_LAST_TRACES_SECONDS = 2.0
 # For the first request of a connection that was made just before the listener closed.
 _FIRST_REQUEST_SECONDS = 1.0
 _POLL_SECONDS = 0.02
@@ -58,6 +63,7 @@ def serve(settings: Settings, build: Callable[[Settings], Service] = loader.load
         build: Makes the service; called once, in a thread, while probes are answered already.
     """
     configure_logging(settings)
+    disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each counter, read by nothing
     for name in unknown_variables(os.environ):
         _log.warning("no setting is called %s", name)
     server, exit_code = PredictorServer(settings, build), EXIT_OK
@@ -88,8 +94,8 @@ class PredictorServer(ModelServer):
         self.model_repository_extension = ClosedRepository(self.registered_models)
         loading = Loading(lambda: build(settings))
         self.models = all_models(settings.model_name, loading, self.executor, settings)
-        self._session_info = SessionInfo(loading)
-        self._requests = Requests([model.name for model in self.models])
+        self._info = Info(loading)
+        self._requests = Requests([model.name for model in self.models], start_tracing(os.environ))
         self._failure: StartupError | None = None
         self._loader: threading.Thread | None = None
         self._stopping: asyncio.Event | None = None
@@ -103,7 +109,7 @@ class PredictorServer(ModelServer):
         """
         for model in models:
             self.register_model(model)
-        with published(self._session_info), published(self._requests):
+        with published(self._info), published(self._requests):
             asyncio.run(self._serve())
         if self._failure is not None:
             raise self._failure
@@ -185,6 +191,7 @@ class PredictorServer(ModelServer):
         for name in list(self.registered_models.get_models()):
             self.registered_models.unload(name)
         self.executor.close()
+        self._requests.tracing.shut_down(_LAST_TRACES_SECONDS)
         if dropped:
             _log.warning("stopped, requests dropped: %d", dropped)
         else:

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from predictor.serving.propagators import NOT_INSTALLED
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from contextlib import AbstractContextManager
@@ -109,6 +111,8 @@ def start_tracing(environment: Mapping[str, str]) -> Tracing:
     exporters = _exporters(environment)
     if not exporters:
         return NO_TRACING
+    if NOT_INSTALLED:
+        _log.warning("OTEL_PROPAGATORS: no installed package has %s", ", ".join(NOT_INSTALLED))
     try:
         from predictor.serving.spans import SpanTracing  # noqa: PLC0415  # costs time and memory that few want
 

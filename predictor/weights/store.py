@@ -29,6 +29,16 @@ _LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 
 
 @dataclass(frozen=True, slots=True)
+class LoadedWeights:
+    """A file of weights that a model runs."""
+
+    name: str
+    sha256: str
+    licence: str
+    """Of the weights, an id of the manifest's licences."""
+
+
+@dataclass(frozen=True, slots=True)
 class Store:
     """Folders with files of weights, searched in order.
 
@@ -37,12 +47,14 @@ class Store:
         manifest: What is known of each file.
         licences: What the operator decided.
         memory: Hashes computed before.
+        loaded: What `find` has returned, by name.
     """
 
     folders: Sequence[Path]
     manifest: Manifest = field(default_factory=read_manifest)
     licences: Licences = field(default_factory=Licences)
     memory: HashMemory = field(default_factory=HashMemory)
+    loaded: dict[str, LoadedWeights] = field(default_factory=dict)
 
     def find(self, *names: str) -> Path:
         """Return the first of these files that is there, its sha256 checked and its licence accepted.
@@ -64,6 +76,8 @@ class Store:
         for file in usable:
             for path in self.locate(file.name):
                 self.check(file, path)
+                sha256 = self.expected_sha256(file, path)
+                self.loaded[file.name] = LoadedWeights(file.name, sha256, file.weights_licence)
                 return path
         raise self.missing(usable)
 

@@ -12,6 +12,7 @@ from predictor.runtime.session import OpenedSession
 from predictor.service import Service
 from predictor.serving.loading import Loading
 from predictor.settings import Settings
+from predictor.weights.store import LoadedWeights
 from tests.unit.fakes import Fakes
 
 SERVICE = cast("Service", object())
@@ -74,11 +75,13 @@ def test_what_keeps_it_from_being_built_is_passed_on() -> None:
         _ = loading.service
 
 
-def test_sessions_are_told_once_the_service_is_built() -> None:
+def test_sessions_and_weights_are_told_once_the_service_is_built() -> None:
     opened = (OpenedSession("network", "cpu", "fp32"),)
-    loading = Loading(lambda: Service(Fakes().pipeline(), Destinations({}, {}), Settings(), opened))
+    weights = (LoadedWeights("network.onnx", "0" * 64, "mit"),)
+    loading = Loading(lambda: Service(Fakes().pipeline(), Destinations({}, {}), Settings(), opened, weights))
     assert not loading.sessions
+    assert not loading.weights
 
     loading.load()
 
-    assert loading.sessions == opened
+    assert (loading.sessions, loading.weights) == (opened, weights)

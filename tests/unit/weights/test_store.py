@@ -11,7 +11,7 @@ from predictor.settings import Settings
 from predictor.weights import store as store_module
 from predictor.weights.hashes import HashMemory
 from predictor.weights.records import record
-from predictor.weights.store import Store, store_of
+from predictor.weights.store import LoadedWeights, Store, store_of
 from tests.unit.weights.shelf import manifest, sha256, store, weights
 
 BYTES = b"the right bytes"
@@ -264,6 +264,22 @@ def test_settings_say_what_is_accepted_and_which_profile() -> None:
 
 
 # ── and never downloads ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_what_was_found_is_remembered_with_its_hash_and_its_licence(tmp_path: Path) -> None:
+    put(tmp_path)
+    put(tmp_path, "made.onnx")
+    record(tmp_path, "made.onnx", sha256(BYTES), ["net.onnx"])
+    files = store(tmp_path, NET, MADE)
+
+    files.find("net.onnx")
+    files.find("made.onnx")
+    files.locate("strict.onnx")
+
+    assert list(files.loaded.values()) == [
+        LoadedWeights("net.onnx", sha256(BYTES), NET.weights_licence),
+        LoadedWeights("made.onnx", sha256(BYTES), MADE.weights_licence),
+    ]
 
 
 def test_what_a_server_loads_cannot_download() -> None:
