@@ -265,9 +265,10 @@ class Service:
             header = probe(picture.data, picture.field)
             if header.pixels > self._settings.limit_pixels:
                 raise ImageTooLarge(picture.field, header.pixels, self._settings.limit_pixels)
-            total += header.pixels
+            total += header.weight
             if total > self._settings.limit_pixels_per_request:
-                raise ImageTooLarge("all pictures together", total, self._settings.limit_pixels_per_request)
+                together = "all pictures together, pixels of 16 bits counted twice"
+                raise ImageTooLarge(together, total, self._settings.limit_pixels_per_request)
 
     def _check_outputs(self, asked: Iterable[tuple[SwapRequest, Sequence[_Asked]]]) -> None:
         total = 0

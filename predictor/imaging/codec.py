@@ -90,10 +90,10 @@ def encode(picture: Picture, output: OutputOptions, mark: bytes | None) -> bytes
     if kind == "jpeg":
         return jpeg.encode(_over_white(picture.image, picture.alpha), output.quality, picture.profile, mark)
     if kind == "webp":
-        return webp.encode(_joined(picture.image, picture.alpha), output.quality, picture.profile, mark)
+        return webp.encode(picture.image, picture.alpha, output.quality, picture.profile, mark)
     if picture.deep is not None:
-        return png.encode(_joined(picture.deep, picture.deep_alpha), picture.profile, mark)
-    return png.encode(_joined(picture.image, picture.alpha), picture.profile, mark)
+        return png.encode(picture.deep, picture.deep_alpha, picture.profile, mark)
+    return png.encode(picture.image, picture.alpha, picture.profile, mark)
 
 
 def output_format(source: PictureFormat, asked: OutputFormat) -> OutputKind:
@@ -150,10 +150,6 @@ def _depths(samples: Samples) -> tuple[npt.NDArray[np.uint8], Deep | None]:
         return np.asarray(samples, np.uint8), None
     deep = np.asarray(samples, np.uint16)
     return rounded(deep), deep
-
-
-def _joined(colours: Samples, alpha: Samples | None) -> Samples:
-    return colours if alpha is None else np.dstack([colours, alpha])
 
 
 def _over_white(image: Image, alpha: Alpha | None) -> Image:

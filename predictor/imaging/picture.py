@@ -39,11 +39,18 @@ class Header:
     """Pixels of the upright picture."""
     height: int
     """Pixels of the upright picture."""
+    deep: bool = False
+    """Whether its samples have 16 bits."""
 
     @property
     def pixels(self) -> int:
         """Width times height."""
         return self.width * self.height
+
+    @property
+    def weight(self) -> int:
+        """Pixels by the memory they take: one of 16 bits counts twice, since both its depths are kept."""
+        return self.pixels * (2 if self.deep else 1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -4,6 +4,7 @@ import io
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image as PillowImage
@@ -398,6 +399,17 @@ def test_all_pictures_of_a_request_count_together(bench: Bench) -> None:
     assert (caught.value.details["limit"], caught.value.details["actual"]) == (79_999, 80_000)
     assert bench.decoded == []
     assert len(swap(bench.service(limit_pixels_per_request=80_000), *requests)) == 2
+
+
+def test_pixels_of_16_bits_count_twice(bench: Bench) -> None:
+    deep = cv2.imencode(".png", np.full((100, 200, 3), 257 * ONE, np.uint16))[1].tobytes()
+    request = SwapRequest([source()], [EncodedPicture("deep", deep, "destinations[0].image")])
+
+    with pytest.raises(ImageTooLarge, match="16 bits counted twice") as caught:
+        swap(bench.service(limit_pixels_per_request=59_999), request)
+
+    assert caught.value.details["actual"] == 60_000
+    assert bench.decoded == []
 
 
 def test_a_picture_that_requests_share_counts_once(bench: Bench) -> None:

@@ -36,12 +36,14 @@ class Layout:
     height: int
     orientation: int = 1
     """EXIF's 1 to 8."""
+    deep: bool = False
+    """Whether its samples have 16 bits."""
 
     def header(self) -> Header:
         """Return what the upright picture will be."""
         if exchanges_sides(self.orientation):
-            return Header(self.format, self.height, self.width)
-        return Header(self.format, self.width, self.height)
+            return Header(self.format, self.height, self.width, self.deep)
+        return Header(self.format, self.width, self.height, self.deep)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -96,7 +96,7 @@ def encode(image: Image, quality: int, profile: bytes | None, mark: bytes | None
     sampling = cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444 if fine else cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420
     options = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, sampling]
     _, encoded = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), options)
-    plain = encoded.tobytes()
+    plain = encoded.data
     after_jfif = 4 + struct.unpack_from(">H", plain, 4)[0]
     return b"".join([plain[:after_jfif], *_metadata_segments(profile, mark), plain[after_jfif:]])
 

@@ -24,6 +24,7 @@ _IHDR_END = len(_SIGNATURE) + 12 + 13
 # PNG 3rd edition, section 11.2.1: colour types by number
 _PALETTE, _GREY_ALPHA = 3, 4
 _COLOUR_AXES = 3
+_DEEP_BITS = 16
 # An encoder's chunks have kilobytes; a file of empty ones would keep a processor busy.
 _MOST_CHUNKS = 100_000
 
@@ -56,8 +57,8 @@ class _File:
 def read_layout(data: bytes) -> Layout:
     """Return size and orientation; raises BrokenPictureError."""
     file = _read(data)
-    width, height, _, _ = file.ihdr()
-    return Layout("png", width, height, exif_orientation(file.first(b"eXIf")))
+    width, height, bits, _ = file.ihdr()
+    return Layout("png", width, height, exif_orientation(file.first(b"eXIf")), deep=bits == _DEEP_BITS)
 
 
 def decode(data: bytes) -> Contents:
@@ -72,11 +73,14 @@ def decode(data: bytes) -> Contents:
     return Contents(samples, "rgb" if samples.ndim == _COLOUR_AXES else "grey", alpha, profile)
 
 
-def encode(samples: Samples, profile: bytes | None, mark: bytes | None) -> bytes:
-    """Encode RGB or RGBA samples, shape (H, W, 3 or 4), 8 or 16 bits, with an ICC profile and an XMP packet."""
-    swap = cv2.COLOR_RGB2BGR if samples.shape[2] == 3 else cv2.COLOR_RGBA2BGRA  # noqa: PLR2004
-    _, encoded = cv2.imencode(".png", cv2.cvtColor(samples, swap))
-    plain = encoded.tobytes()
+def encode(colours: Samples, alpha: Samples | None, profile: bytes | None, mark: bytes | None) -> bytes:
+    """Encode RGB samples, shape (H, W, 3), and their opacity, 8 or 16 bits, with an ICC profile and an XMP packet."""
+    if alpha is None:
+        planes = cv2.cvtColor(colours, cv2.COLOR_RGB2BGR)
+    else:
+        planes = cv2.cvtColor(colours, cv2.COLOR_RGB2BGRA)
+        planes[..., 3] = alpha
+    plain = cv2.imencode(".png", planes)[1].data
     return b"".join([plain[:_IHDR_END], *_metadata_chunks(profile, mark), plain[_IHDR_END:]])
 
 

@@ -46,7 +46,8 @@ def read_layout(data: bytes) -> Layout:
     if any(number in directory.tags and directory.tags[number].count > _MOST_STRIPS for number, _ in (_STRIPS, _TILES)):
         raise UntakenKindError(f"TIFF with more than {_MOST_STRIPS:,} strips or tiles")
     orientation = directory.number(ORIENTATION, 1)
-    return Layout("tiff", width, height, orientation if orientation in range(1, 9) else 1)
+    deep = _DEEP_BITS in directory.numbers(_BITS)
+    return Layout("tiff", width, height, orientation if orientation in range(1, 9) else 1, deep)
 
 
 def decode(data: bytes) -> Contents:

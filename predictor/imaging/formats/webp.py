@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING
 
+import cv2
+import numpy as np
 import PIL.Image
 from PIL.WebPImagePlugin import WebPImageFile
 
@@ -15,7 +17,8 @@ from predictor.imaging.formats.ifd import exif_orientation
 from predictor.imaging.formats.pillow import contents_of
 
 if TYPE_CHECKING:
-    from predictor.imaging.orientation import Samples
+    from predictor.faces import Image
+    from predictor.imaging.picture import Alpha
 
 _RIFF_HEADER_BYTES = 12
 _MOST_CHUNKS = 100_000
@@ -47,10 +50,14 @@ def decode(data: bytes) -> Contents:
     return contents_of(WebPImageFile(BytesIO(data)), size)
 
 
-def encode(samples: Samples, quality: int, profile: bytes | None, mark: bytes | None) -> bytes:
-    """Encode RGB or RGBA samples, shape (H, W, 3 or 4), 8 bits, with an ICC profile and an XMP packet."""
+def encode(image: Image, alpha: Alpha | None, quality: int, profile: bytes | None, mark: bytes | None) -> bytes:
+    """Encode RGB pixels and their opacity, with an ICC profile and an XMP packet."""
+    planes = image
+    if alpha is not None:
+        planes = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2RGBA), np.uint8)
+        planes[..., 3] = alpha
     target = BytesIO()
-    PIL.Image.fromarray(samples).save(
+    PIL.Image.fromarray(planes).save(
         target, "WEBP", quality=quality, method=_METHOD, exact=True, icc_profile=profile or b"", xmp=mark or b""
     )
     return target.getvalue()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 
@@ -60,6 +61,26 @@ def test_the_header_tells_kind_and_upright_size(name: str) -> None:
     header = probe(FILES[name], "image")
 
     assert (header.format, header.height, header.width) == (picture.format, *picture.image.shape[:2])
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_the_header_tells_how_many_bits_a_sample_has(name: str) -> None:
+    header, picture = probe(FILES[name], "image"), decode(FILES[name], "image", MANY)
+
+    assert header.deep == (picture.deep is not None)
+    assert header.weight == header.pixels * (2 if header.deep else 1)
+
+
+@pytest.mark.parametrize("kind", ["png", "webp"])
+def test_opacity_costs_one_copy_of_the_pixels(kind: OutputFormat) -> None:
+    picture = Picture(np.zeros((1500, 2000, 3), np.uint8), "png", np.zeros((1500, 2000), np.uint8))
+
+    tracemalloc.start()
+    encode(picture, OutputOptions(kind), None)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert peak < 1.2 * picture.nbytes
 
 
 # What Pillow cannot decode faithfully is compared with what was drawn, elsewhere.
