@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
-from predictor import __version__, call_arguments
-from predictor.options import OutputFormat, Pair, RestoreOptions, Upscale
+from predictor import __version__, bulk_arguments, call_arguments, picture_arguments
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -66,56 +65,6 @@ A server asks for PREDICTOR_ACCEPTED_LICENCES again: what was pulled with --acce
 )
 
 
-def pairs(options: argparse.Namespace) -> tuple[Pair, ...]:
-    """Return who goes where; pairs that cannot be are an error of the command line."""
-    if not options.pair:
-        return (Pair(None, options.source_face or 1, options.destination_face or 1),)
-    if options.source_face or options.destination_face:
-        options.parser.error("--pair: not together with --source-face or --destination-face")
-    receivers = [pair.destination_face_id for pair in options.pair]
-    if len(set(receivers)) < len(receivers) or ("all" in receivers and len(receivers) > 1):
-        options.parser.error("--pair: a face can take only one source")
-    return tuple(options.pair)
-
-
-def restore(options: argparse.Namespace) -> RestoreOptions | None:
-    """Return how faces are restored; None leaves them alone."""
-    return None if options.restore is None else RestoreOptions(blend=options.restore)
-
-
-def _face_id(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no face number; faces are numbered from 1, left to right")
-    return int(text)
-
-
-def _face_id_or_all(text: str) -> int | str:
-    return text if text == "all" else _face_id(text)
-
-
-def _pair(text: str) -> Pair:
-    source, separator, destination = text.partition(":")
-    if not separator:
-        raise argparse.ArgumentTypeError(f"{text!r} is no pair; write SOURCE:DESTINATION, 2:1 for example")
-    return Pair(None, _face_id(source), _face_id_or_all(destination))  # type: ignore[arg-type]  # an id or "all"
-
-
-def _blend(text: str) -> float:
-    try:
-        blend = float(text)
-    except ValueError:
-        blend = -1.0
-    if not 0.0 <= blend <= 1.0:
-        raise argparse.ArgumentTypeError(f"{text!r} is no strength from 0 to 1")
-    return blend
-
-
-def _quality(text: str) -> int:
-    if not text.isdigit() or not 1 <= int(text) <= 100:  # noqa: PLR2004  # the bounds of api.md
-        raise argparse.ArgumentTypeError(f"{text!r} is no quality from 1 to 100")
-    return int(text)
-
-
 def parser(commands: Mapping[str, Callable[[argparse.Namespace], int]]) -> argparse.ArgumentParser:
     """Return the parser of the whole command line.
 
@@ -137,11 +86,7 @@ def parser(commands: Mapping[str, Callable[[argparse.Namespace], int]]) -> argpa
     )
     swap.add_argument("source", metavar="SOURCE", type=Path, help="the picture that gives the face")
     swap.add_argument("destinations", metavar="DESTINATION", type=Path, nargs="+", help="pictures that receive it")
-    swap.add_argument("--source-face", metavar="N", type=_face_id, help="which face of SOURCE (default 1)")
-    swap.add_argument("--destination-face", metavar="N", type=_face_id_or_all, help="which face, or all (default 1)")
-    swap.add_argument(
-        "--pair", metavar="S:D", type=_pair, action="append", help="source face S onto face D; may be repeated"
-    )
+    picture_arguments.add_faces(swap)
     _add_output(swap, restore=None, upscale=1)
     enhance = _add(words, "enhance", commands["enhance"], "restore the faces of pictures and enlarge them")
     enhance.add_argument("pictures", metavar="PICTURE", type=Path, nargs="+", help="pictures to enhance")
@@ -157,6 +102,7 @@ def parser(commands: Mapping[str, Callable[[argparse.Namespace], int]]) -> argpa
         epilog=call_arguments.EPILOG,
     )
     call_arguments.add_to(call)
+    _add_bulk(words, commands)
     _add_weights(words, commands)
     bench = _add(words, "bench", commands["bench"], "compare with the peers' own packages (needs the extra torch)")
     bench.add_argument(
@@ -164,6 +110,18 @@ def parser(commands: Mapping[str, Callable[[argparse.Namespace], int]]) -> argpa
     )
     bench.add_argument("--quick", action="store_true", help="fewer jobs and rounds: 5 minutes on 2 cores")
     return whole
+
+
+def _add_bulk(
+    words: argparse._SubParsersAction[argparse.ArgumentParser],
+    commands: Mapping[str, Callable[[argparse.Namespace], int]],
+) -> None:
+    summary = "swap, enhance or detect over a folder or a bucket, with Ray Data (needs the extra ray)"
+    bulk = _parser(words, "bulk", summary, bulk_arguments.EPILOG).add_subparsers(required=True, metavar="COMMAND")
+    for word, meaning in bulk_arguments.WORDS.items():
+        parser = _add(bulk, word, commands["bulk"], meaning, epilog=bulk_arguments.EPILOG)
+        parser.set_defaults(word=word)
+        bulk_arguments.add_to(parser, word)
 
 
 def _add_weights(
@@ -198,7 +156,7 @@ def _add_weights(
     convert.add_argument(
         "--denoise-strength",
         metavar="0-1",
-        type=_blend,
+        type=picture_arguments.blend,
         help="of real_esrgan_x4v3.onnx: 1 is the official file, 0 keeps most noise and grain (default 1)",
     )
 
@@ -250,26 +208,4 @@ def _add_output(parser: argparse.ArgumentParser, restore: float | None, upscale:
     parser.add_argument(
         "-o", "--output", metavar="DIR", type=Path, required=True, help="folder for the results, made if needed"
     )
-    parser.add_argument(
-        "--restore",
-        metavar="BLEND",
-        type=_blend,
-        nargs="?",
-        const=1.0,
-        default=restore,
-        help="restore faces: 0 leaves them as they are, 1 is the restorer's answer; "
-        + ("not done unless asked, 1 if no number follows" if restore is None else f"default {restore:g}"),
-    )
-    if restore is not None:
-        parser.add_argument("--no-restore", dest="restore", action="store_const", const=None, help="leave faces alone")
-    parser.add_argument(
-        "--upscale",
-        type=int,
-        choices=get_args(Upscale),
-        default=upscale,
-        help=f"how many times as wide and high the whole picture becomes (default {upscale})",
-    )
-    parser.add_argument(
-        "--format", choices=get_args(OutputFormat), default="same", help="default same: the picture's own"
-    )
-    parser.add_argument("--quality", metavar="1-100", type=_quality, default=95, help="of JPEG and WebP (default 95)")
+    picture_arguments.add_making(parser, restore, upscale)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from predictor import arguments, call_arguments
+from predictor import arguments, call_arguments, picture_arguments
 from predictor.errors import PredictorError, StartupError, UndecodableImage
 from predictor.job import Job
 from predictor.options import EnhanceOptions, OutputOptions, SwapOptions
@@ -38,6 +38,7 @@ def main(words: Sequence[str] | None = None) -> int:
         "enhance": _enhance,
         "detect": _detect,
         "call": _call,
+        "bulk": _bulk,
         "weights list": _weights_list,
         "weights pull": _weights_pull,
         "weights verify": _weights_verify,
@@ -65,7 +66,7 @@ def _serve(_options: argparse.Namespace) -> int:
 
 
 def _swap(options: argparse.Namespace) -> int:
-    swap_options = SwapOptions(arguments.pairs(options), arguments.restore(options), options.upscale)
+    swap_options = SwapOptions(picture_arguments.pairs(options), picture_arguments.restore(options), options.upscale)
     source = _read(options.source)
     work = _Work(options, [options.source, *options.destinations])
     known: Subjects = {}
@@ -83,7 +84,7 @@ def _swap(options: argparse.Namespace) -> int:
 
 def _enhance(options: argparse.Namespace) -> int:
     work = _Work(options, options.pictures)
-    enhance_options = EnhanceOptions(arguments.restore(options), options.upscale)
+    enhance_options = EnhanceOptions(picture_arguments.restore(options), options.upscale)
 
     def enhance(path: Path) -> Path:
         request, job = EnhanceRequest(_read(path), enhance_options, work.output), Job()
@@ -190,6 +191,16 @@ def _call(options: argparse.Namespace) -> int:
         report = call(smoke)
     print(json.dumps(report.as_json()) if options.json else report.as_text())
     return EXIT_SOME_FAILED if report.failed else EXIT_OK
+
+
+def _bulk(options: argparse.Namespace) -> int:
+    from predictor.client.server_process import termination_as_interrupt
+    from predictor.scaling.bulk_command import bulk
+
+    with termination_as_interrupt():
+        summary = bulk(options)
+    print(summary.as_text())
+    return EXIT_OK if summary.complete else EXIT_SOME_FAILED
 
 
 def _weights_list(options: argparse.Namespace) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import socket
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -16,6 +17,8 @@ from predictor.runtime.threads import available_threads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+_KNOCK_SECONDS = 10.0
 
 
 @contextmanager
@@ -45,6 +48,7 @@ def cluster(object_store_bytes: int) -> Iterator[None]:
 def _init(address: str, object_store_bytes: int) -> None:
     try:
         if address:
+            _knock(address)
             ray.init(address, logging_level=logging.ERROR, log_to_driver=False)
         else:
             ray.init(
@@ -60,3 +64,10 @@ def _init(address: str, object_store_bytes: int) -> None:
         where = f"RAY_ADDRESS: the cluster at {address} cannot be joined" if address else "Ray cannot be started here"
         words = str(error).strip() or type(error).__name__
         raise StartupError(f"{where}: {words.splitlines()[0]}") from error
+
+
+def _knock(address: str) -> None:
+    """Raise OSError where nothing listens: Ray asks for minutes, and ends the process then."""
+    host, _, port = address.rpartition(":")
+    if "://" not in host and port.isdecimal():
+        socket.create_connection((host.strip("[]"), int(port)), _KNOCK_SECONDS).close()
