@@ -14,6 +14,7 @@ def parsed(*words: str) -> argparse.Namespace:
             "swap",
             "enhance",
             "detect",
+            "bulk",
             "call",
             "bench",
             *(f"weights {word}" for word in ("list", "pull", "verify", "convert")),
