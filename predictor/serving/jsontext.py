@@ -10,6 +10,7 @@ from __future__ import annotations
 import orjson
 
 from predictor.errors import InvalidField
+from predictor.serving.repeated_fields import TooDeepError, repeated_field
 
 MOST_VALUES = 100_000
 """In one text. The largest request that the default limits allow has about 20,000."""
@@ -24,17 +25,24 @@ def parse_json(text: bytes | bytearray | memoryview | str, field: str = "") -> o
         field: Where it stands in the request; empty where it is the body.
 
     Raises:
-        InvalidField: It is not JSON, or it holds too many values.
+        InvalidField: It is not JSON, it holds too many values, or an object in it has a field twice.
     """
     plain = bytes(text) if isinstance(text, memoryview) else text
     if _has_more_values(plain, MOST_VALUES):
         subject = "" if field else "the body has "
         raise InvalidField(field, f"{subject}more than {MOST_VALUES:,} JSON values")
     try:
-        return orjson.loads(plain)
+        parsed: object = orjson.loads(plain)
     except orjson.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
         raise InvalidField(field, f"{'' if field else 'the body is '}not JSON from {place} on") from None
+    try:
+        twice = repeated_field(plain, parsed)
+    except TooDeepError:
+        raise InvalidField(field, "nested too deep") from None
+    if twice is not None:
+        raise InvalidField(f"{field}.{twice}" if field else twice, "given twice")
+    return parsed
 
 
 def _has_more_values(text: bytes | bytearray | str, most: int) -> bool:

@@ -46,17 +46,21 @@ STATUSES: Mapping[str, Status] = {
     "internal": Status(HTTPStatus.INTERNAL_SERVER_ERROR, grpc.StatusCode.INTERNAL),
 }
 
+# Errors repeat what they refuse, and that may be a name of megabytes. On gRPC a sentence travels among the trailers,
+# three bytes for each of its own, and 8 KB of them are the most that a client takes.
+_LONGEST_TEXT = 500
 _INTERNAL_SENTENCE = "something went wrong in the server; the log has the cause under the request id"
 
 
 def sentence_of(error: PredictorError) -> str:
     """Return what a client is told; of our own failures nothing but that the log knows more."""
-    return _INTERNAL_SENTENCE if error.code == "internal" else error.sentence
+    return _INTERNAL_SENTENCE if error.code == "internal" else _shortened(error.sentence)
 
 
 def body_of(error: PredictorError) -> dict[str, object]:
     """Return the JSON body of an error: a sentence for a person, a code for a program, the facts."""
-    details = {} if error.code == "internal" else dict(error.details)
+    told = {} if error.code == "internal" else error.details
+    details = {name: _shortened(fact) if isinstance(fact, str) else fact for name, fact in told.items()}
     return {"error": sentence_of(error), "code": error.code, "details": details}
 
 
@@ -67,3 +71,7 @@ def headers_of(error: PredictorError) -> dict[str, str]:
     if error.code == "method_not_allowed":
         return {"allow": ", ".join(error.details["allowed"])}  # type: ignore[arg-type]  # a list of methods
     return {}
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST_TEXT else text[: _LONGEST_TEXT - 1] + "…"

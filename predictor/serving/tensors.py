@@ -107,13 +107,15 @@ def select(request: TensorRequest, outputs: Sequence[OutputTensor]) -> list[tupl
     """Return the outputs the client asked for, each with whether it goes in binary form.
 
     Raises:
-        InvalidField: There is no output of that name, or raw bytes were asked for as JSON.
+        InvalidField: There is no output of that name, it is asked for twice, or raw bytes were asked for as JSON.
     """
     if request.outputs is None:
         chosen = [(output, request.binary_outputs) for output in outputs]
     else:
         by_name = {output.name: output for output in outputs}
         chosen = []
+        if len({asked.name for asked in request.outputs}) < len(request.outputs):
+            raise InvalidField("outputs", "an output is asked for twice")
         for asked in request.outputs:
             if asked.name not in by_name:
                 raise InvalidField("outputs", f"no output is named {asked.name!r}; there are {', '.join(by_name)}")

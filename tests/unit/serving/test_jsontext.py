@@ -60,6 +60,24 @@ def test_as_many_values_as_are_allowed_are_parsed() -> None:
     assert parse_json(json.dumps([1] * MOST_VALUES)) == [1] * MOST_VALUES
 
 
+def test_a_field_given_twice_is_named_and_refused() -> None:
+    with pytest.raises(InvalidField) as caught:
+        parse_json(b'{"sources": [{"name": "a", "image": "", "name": "b"}]}')
+    assert caught.value.sentence == "sources[0].name: given twice"
+
+    with pytest.raises(InvalidField) as caught:
+        parse_json('{"upscale": 2, "upscale": 4}', "options")
+    assert caught.value.details == {"field": "options.upscale"}
+
+
+@pytest.mark.parametrize("opening", [b"[", b'{"a":'])
+def test_what_is_nested_too_deep_is_refused(opening: bytes) -> None:
+    closing = b"]" if opening == b"[" else b"}"
+
+    with pytest.raises(InvalidField, match="nested too deep"):
+        parse_json(opening * 500 + b"1" + closing * 500)
+
+
 @given(st.recursive(st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(), st.lists))
 def test_what_was_written_comes_back(value: object) -> None:
     assert parse_json(json.dumps(value)) == value

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import grpc
 import pytest
 
@@ -97,3 +99,14 @@ def test_a_method_that_is_not_allowed_comes_with_those_that_are() -> None:
 
 def test_other_errors_have_no_headers() -> None:
     assert headers_of(errors.NotReady()) == {}
+
+
+@pytest.mark.parametrize("name", ["x" * 10_000_000, "\U0001f600" * 10_000])
+def test_an_error_does_not_repeat_a_name_of_any_length(name: str) -> None:
+    for error in (errors.InvalidField(name, "unknown"), errors.UnknownModel(name, ["faceswap"]), errors.NotFound(name)):
+        body = body_of(error)
+
+        assert len(json.dumps(body)) < 20_000
+        assert body["error"] == sentence_of(error)
+        assert 3 * len(sentence_of(error).encode()) < 8192  # as a trailer of gRPC, percent-encoded
+        assert name[:400] in sentence_of(error)

@@ -277,6 +277,12 @@ def test_an_unknown_output_is_refused_and_the_known_ones_are_named() -> None:
         select(asking([RequestedOutput("picture", None)]), [TEXT, NUMBER])
 
 
+def test_an_output_asked_for_twice_is_refused() -> None:
+    """A request has room for a million of them, and each would carry the pictures again."""
+    with pytest.raises(InvalidField, match="outputs: an output is asked for twice"):
+        select(asking([RequestedOutput("source_index", None), RequestedOutput("source_index", binary=True)]), [NUMBER])
+
+
 # ── writing ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

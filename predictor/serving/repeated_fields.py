@@ -1,0 +1,73 @@
+"""Fields that an object of a JSON text has twice: the parser keeps the last one and tells nobody.
+
+Whoever sends two means one of them, and which one differs from parser to parser: between a gateway that checks a field
+and a server that reads it, that is a hole. Finding them costs next to nothing where there are none: outside of texts
+there are as many colons as fields.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_DEEPEST = 100  # of what is ours, nothing is deeper than six
+
+
+class TooDeepError(ValueError):
+    """Lists and objects stand in each other so deep that nobody can have meant it."""
+
+
+class _Members(list[tuple[str, object]]):
+    """An object with all its fields, in the order of the text."""
+
+
+def repeated_field(text: bytes | bytearray | str, parsed: object) -> str | None:
+    """Return the path of the first field that an object has twice, such as `destinations[2].name`.
+
+    Args:
+        text: A JSON text.
+        parsed: What the parser made of it.
+
+    Raises:
+        TooDeepError: It is nested deeper than a request can be.
+    """
+    written = text.count(":") if isinstance(text, str) else text.count(b":")
+    escaped = "\\u003" in text if isinstance(text, str) else b"\\u003" in text  # a colon that is not counted
+    if written == _colons(parsed) and not escaped:
+        return None
+    return next(_repeated("", json.loads(text, object_pairs_hook=_Members)), None)
+
+
+def _colons(parsed: object) -> int:
+    """Return how many colons a text has that holds this value, and each field once."""
+    found = 0
+    left = [(parsed, 1)]
+    while left:
+        value, depth = left.pop()
+        if depth > _DEEPEST:
+            raise TooDeepError
+        if isinstance(value, str):
+            found += value.count(":")
+        elif isinstance(value, list):
+            left += [(one, depth + 1) for one in value]
+        elif isinstance(value, dict):
+            found += len(value) + sum(name.count(":") for name in value)
+            left += [(one, depth + 1) for one in value.values()]
+    return found
+
+
+def _repeated(place: str, value: object) -> Iterator[str]:
+    if isinstance(value, _Members):
+        seen = set()
+        for name, inner in value:
+            path = f"{place}.{name}" if place else name
+            if name in seen:
+                yield path
+            seen.add(name)
+            yield from _repeated(path, inner)
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _repeated(f"{place}[{index}]", inner)
