@@ -13,7 +13,9 @@
     │   └── MethodNotAllowed, NotSupported
     ├── RequestRefused              forbidden
     ├── ServiceUnavailable          try later
-    │   └── Overloaded, DeadlineExceeded, NotReady
+    │   ├── Overloaded, NotReady
+    │   └── DeadlineExceeded
+    │       └── BodyTooSlow         nothing of the body came any more
     ├── StageFailed                 ours: a stage gave an answer that cannot be right
     └── StartupError                the server cannot start; one sentence, exit 3
         ├── WeightsMissing, WeightsDamaged, WeightsUnknown, LicenceNotAccepted
@@ -280,6 +282,14 @@ class DeadlineExceeded(ServiceUnavailable):
 
     def __init__(self, timeout_seconds: float) -> None:
         super().__init__(f"the request was not done within {timeout_seconds:g} s", timeout_seconds=timeout_seconds)
+
+
+class BodyTooSlow(DeadlineExceeded):
+    """Nothing of the body came for longer than the settings allow."""
+
+    def __init__(self, timeout_seconds: float) -> None:
+        super().__init__(timeout_seconds)
+        self.sentence = f"the body did not come: nothing of it within {timeout_seconds:g} s"
 
 
 class NotReady(ServiceUnavailable):

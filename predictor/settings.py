@@ -72,6 +72,7 @@ class Settings(BaseSettings):
     queue_length: Annotated[int, Field(ge=0)] = 16
     queue_seconds: Seconds = 30.0
     request_timeout_seconds: Seconds = 300.0
+    client_seconds: Seconds = 20.0
 
     limit_request_bytes: MessageBytes = 32 * _MIB
     limit_pixels: Count = 64_000_000

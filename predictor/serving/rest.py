@@ -9,17 +9,15 @@ from typing import TYPE_CHECKING, TypeVar
 import kserve.errors
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import PlainTextResponse
+from fastapi.responses import JSONResponse, PlainTextResponse
 from kserve.protocol.rest.server import metrics_handler
 from kserve.protocol.rest.v1_endpoints import V1Endpoints
 from kserve.protocol.rest.v2_endpoints import V2Endpoints
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
 
 from predictor import __version__
 from predictor.errors import (
     ClientGone,
-    DeadlineExceeded,
     InvalidField,
     InvalidRequest,
     MethodNotAllowed,
@@ -29,14 +27,15 @@ from predictor.errors import (
     PredictorError,
 )
 from predictor.job import Job
+from predictor.serving.bodies import SlicedResponse, read_body
 from predictor.serving.call import Call, RestAnswer
-from predictor.serving.limits import check_request_bytes, timeout_seconds
+from predictor.serving.limits import timeout_seconds
 from predictor.serving.middleware import RequestMiddleware, error_response
 from predictor.serving.openapi import describe
 from predictor.serving.statuses import STATUSES
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Sequence
+    from collections.abc import Callable, Coroutine, Sequence
     from typing import Any, NoReturn
 
     from fastapi.telemetry import TelemetryConfig
@@ -95,11 +94,17 @@ def _kserve_routes(dataplane: PredictorDataPlane, repository: ClosedRepository) 
         ("/v2/models/{model_name}", dataplane.model_metadata),  # KServe's own would leave its parameters out
         ("/v2/models/{model_name}/ready", v2.model_ready),
     ):
-        router.add_api_route(path, endpoint, methods=["GET"], tags=["state"])
-    router.add_api_route("/metrics", metrics_handler, methods=["GET"], response_class=PlainTextResponse, tags=["state"])
+        _add_state(router, path, endpoint)
+    _add_state(router, "/metrics", metrics_handler, PlainTextResponse)
     for path, endpoint in (("load", v2.load), ("unload", v2.unload)):
         router.add_api_route(f"/v2/repository/models/{{model_name}}/{path}", endpoint, methods=["POST"], tags=["state"])
     return router
+
+
+def _add_state(router: APIRouter, path: str, endpoint: Callable[..., Any], kind: type[Response] = JSONResponse) -> None:
+    """Add a route that tells a state; to HEAD, which some probes ask, it tells the same without its body."""
+    router.add_api_route(path, endpoint, methods=["GET"], tags=["state"], response_class=kind)
+    router.add_api_route(path, endpoint, methods=["HEAD"], include_in_schema=False, response_class=kind)
 
 
 class _Inference:
@@ -140,16 +145,11 @@ class _Inference:
 
     async def predict(self, model_name: str, request: Request) -> Response:
         """Serve V1."""
-        answer = await self._infer("v1", model_name, request)
-        return Response(answer.body, media_type="application/json")
+        return self._response(await self._infer("v1", model_name, request))
 
     async def infer(self, model_name: str, request: Request) -> Response:
         """Serve V2, JSON and binary."""
-        answer = await self._infer("v2", model_name, request)
-        if answer.json_length is None:
-            return Response(answer.body, media_type="application/json")
-        headers = {_JSON_LENGTH: str(answer.json_length)}
-        return Response(answer.body, media_type="application/octet-stream", headers=headers)
+        return self._response(await self._infer("v2", model_name, request))
 
     async def explain(self, model_name: str) -> NoReturn:
         """Refuse: there is no explainer."""
@@ -182,30 +182,22 @@ class _Inference:
         job = Job(timeout_seconds(headers.get("x-request-timeout"), default))
         with self._executor.admission(), self._requests.in_flight(model_name, job):
             with job.stage("receive"):
-                body = await self._body(request, job)
+                limits = self._settings
+                arriving = read_body(request, job, limits.limit_request_bytes, limits.client_seconds)
+                body = await self._executor.arrival(arriving)
             call = Call(protocol, body, job, headers.get(_JSON_LENGTH) if protocol == "v2" else None)
             work = self._dataplane.infer(model_name, call, headers)
             answer, _ = await _while_connected(request, job, work)
         return answer  # type: ignore[no-any-return]  # a REST call comes back as a RestAnswer
 
-    async def _body(self, request: Request, job: Job) -> bytes:
-        """Read the body up to the limit; a length that is over it is refused before the first byte is read."""
-        limit = self._settings.limit_request_bytes
-        length = request.headers.get("content-length", "")
-        if length.isdigit():
-            check_request_bytes(int(length), limit)
-        parts, total = [], 0
-        try:
-            async with asyncio.timeout(job.remaining_seconds):
-                async for part in request.stream():
-                    total += len(part)
-                    check_request_bytes(total, limit)
-                    parts.append(part)
-        except TimeoutError:
-            raise DeadlineExceeded(job.timeout_seconds or 0.0) from None
-        except ClientDisconnect:
-            raise ClientGone("the body did") from None
-        return b"".join(parts)
+    def _response(self, answer: RestAnswer) -> Response:
+        raw = answer.json_length is not None
+        return SlicedResponse(
+            answer.body,
+            self._dataplane.lifecycle,
+            media_type="application/octet-stream" if raw else "application/json",
+            headers={_JSON_LENGTH: str(answer.json_length)} if raw else None,
+        )
 
 
 async def _while_connected(request: Request, job: Job, work: Coroutine[Any, Any, _T]) -> _T:

@@ -126,8 +126,7 @@ class PredictorServer(ModelServer):
             loop.add_signal_handler(number, self._on_signal)
         shared = self.dataplane, self.model_repository_extension, self.executor, self._requests, self.settings
         app = build_app(*shared)
-        after_delay = self.settings.grace_seconds - self.settings.drain_delay_seconds
-        rest = PredictorRestServer(app, self.settings.http_port, after_delay, self.ssl_certfile, self.ssl_keyfile)
+        rest = PredictorRestServer(app, self.settings, self.ssl_certfile, self.ssl_keyfile)
         grpc = PredictorGrpcServer(*shared)
         _log.info("REST on port %d, gRPC on port %d, loading", rest.bind(), grpc.bind())
         serving = [
@@ -187,7 +186,7 @@ class PredictorServer(ModelServer):
 
     def _finish(self) -> None:
         """Unload the models now that nobody can call them, and go."""
-        dropped = self.executor.admitted
+        dropped = self.executor.admitted + self.lifecycle.sending
         for name in list(self.registered_models.get_models()):
             self.registered_models.unload(name)
         self.executor.close()
@@ -208,20 +207,19 @@ async def _all_of(*awaitables: Awaitable[object]) -> None:
 class PredictorRestServer(RESTServer):
     """KServe's REST server around our own application, on a socket of ours."""
 
-    def __init__(
-        self, app: FastAPI, port: int, grace_seconds: float, certfile: str | None, keyfile: str | None
-    ) -> None:
+    def __init__(self, app: FastAPI, settings: Settings, certfile: str | None, keyfile: str | None) -> None:
+        after_delay = settings.grace_seconds - settings.drain_delay_seconds
         super().__init__(
             app,
             data_plane=None,
             model_repository_extension=None,
-            http_port=port,
-            grace_period=math.ceil(grace_seconds + _UNWIND_SECONDS),
+            http_port=settings.http_port,
+            grace_period=math.ceil(after_delay + _UNWIND_SECONDS),
             ssl_certfile=certfile,
             ssl_keyfile=keyfile,
         )
         self.config.access_log = False
-        self.config.http, self.config.ws = Http, "none"
+        self.config.http, self.config.ws = Http.patient_for(settings.client_seconds), "none"
         self._server = _Uvicorn(self.config)
         self._socket: socket.socket | None = None
 

@@ -63,6 +63,25 @@ def test_a_model_is_asked_by_post_only(shared_puppet: Puppet, method: str, path:
     assert (answer.status, answer.json["code"], answer.headers["allow"]) == (405, "method_not_allowed", "POST")
 
 
+@pytest.mark.parametrize(
+    "path", ["/", "/v2/health/live", "/v2/health/ready", "/v2/models/faceswap/ready", "/v1/models/faceswap", "/metrics"]
+)
+def test_head_is_answered_like_get_but_without_the_body(shared_puppet: Puppet, path: str) -> None:
+    with connected(shared_puppet) as connection:
+        head, get = (connection.ask(RestRequest(method, path)) for method in ("HEAD", "GET"))
+
+    assert (head.status, get.status) == (200, 200)
+    assert head.headers["content-type"] == get.headers["content-type"]
+    assert (head.body, bool(get.body)) == (b"", True)
+
+
+def test_head_tells_of_an_unready_model_and_of_an_unknown_one(shared_puppet: Puppet) -> None:
+    with connected(shared_puppet) as connection:
+        unknown = connection.ask(RestRequest("HEAD", "/v2/models/nobody/ready"))
+
+    assert (unknown.status, unknown.body) == (404, b"")
+
+
 def test_grpc_has_no_versions_either(shared_puppet: Puppet) -> None:
     with grpc.insecure_channel(f"127.0.0.1:{shared_puppet.grpc_port}") as channel:
         stub = pb_grpc.GRPCInferenceServiceStub(channel)

@@ -53,10 +53,11 @@ class RestConnection:
         """Send a request and return without waiting for the answer."""
         self._http.request(request.method, request.path, request.body, dict(request.headers))
 
-    def send_head(self, request: RestRequest, content_length: int) -> None:
-        """Send a request without its body."""
+    def send_head(self, request: RestRequest, content_length: int | None) -> None:
+        """Send a request without its body, whose length may be left open."""
         self._http.putrequest(request.method, request.path)
-        for name, value in {**request.headers, "content-length": str(content_length)}.items():
+        length = {} if content_length is None else {"content-length": str(content_length)}
+        for name, value in {**request.headers, **length}.items():
             self._http.putheader(name, value)
         self._http.endheaders()
 
