@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BeforeValidator, Field, StringConstraints, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, StringConstraints, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from predictor.errors import StartupError
@@ -32,6 +32,10 @@ def _names(value: object) -> object:
 
 # A model's name stands in a URL path and in a metric's label.
 ModelName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
+
+
+# So many at all times, or between two numbers as the load asks for: `2`, `1-4`.
+Range = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,3}(-[1-9][0-9]{0,3})?$")]
 
 
 # Several names in one variable, comma-separated: JSON in an environment variable is misery.
@@ -86,8 +90,29 @@ class Settings(BaseSettings):
     drain_delay_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 5.0
     grace_seconds: Seconds = 60.0
 
+    ray_replicas: Range = "1"
+    ray_cpus: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.25
+    ray_gpus: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    ray_batch: Count = 8
+    ray_connection_seconds: Seconds = 30.0
+
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "json", "text"] = "auto"
+
+    @field_validator("ray_replicas")
+    @classmethod
+    def _from_few_to_many(cls, given: str) -> str:
+        least, _, most = given.partition("-")
+        if int(most or least) < int(least):
+            raise ValueError("expected a number, or the least and the most with a dash between them")
+        return given
+
+    @field_validator("ray_gpus")
+    @classmethod
+    def _whole_above_one(cls, given: float | None) -> float | None:
+        if given is not None and given > 1 and given != int(given):
+            raise ValueError("expected a share of one GPU, or a whole number of them")
+        return given
 
     @model_validator(mode="after")
     def _grace_covers_the_drain_delay(self) -> Settings:
