@@ -14,6 +14,9 @@ from tests.cluster.kubernetes import SMALL, Namespace, is_pod_ready, name_of, un
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(400)]
 
+ENOUGH = 5
+"""So many calls has each caller made in the seconds that a change takes, on a busy machine as well."""
+
 _CLOCK_SECONDS = 0.5
 
 
@@ -60,7 +63,7 @@ def _see_new_pods_alone(namespace: Namespace, before: set[str]) -> None:
 def _assert_no_call_failed(report: Report) -> None:
     assert report.failures == []
     assert len(report.calls) == 4
-    assert min(report.calls.values()) > 10, report.calls
+    assert min(report.calls.values()) >= ENOUGH, report.calls
 
 
 def test_no_call_fails_while_an_annotation_of_the_predictor_restarts_the_pods(
@@ -124,4 +127,4 @@ def test_a_pod_that_is_killed_comes_back_and_fails_only_calls_in_flight_on_it(
     ]
     assert report.failures == in_flight
     assert len({one["kind"] for one in in_flight}) == len(in_flight), "a caller has one call in flight"
-    assert min(report.calls.values()) > 10, report.calls
+    assert min(report.calls.values()) >= ENOUGH, report.calls

@@ -19,7 +19,6 @@ _TIGHT: dict[str, Any] = {
     "resources": {"requests": {"cpu": "200m", "memory": "512Mi"}, "limits": {"cpu": "500m", "memory": "2Gi"}},
     "replicas": {"min": 1, "max": 2},
 }
-_TARGET = 100  # percent of 200m
 _AT_ONCE: dict[str, Any] = {"scaleDown": {"stabilizationWindowSeconds": 0}}
 _UP_SECONDS, _DOWN_SECONDS = 180, 240
 
@@ -80,8 +79,8 @@ def test_hpas_scale_on_cpu_that_of_the_chart_back_as_well(
     """Two services at once, for it takes long. KServe's own HPA drops `behavior`: it comes down after five minutes."""
     _skip_without("apiservice", "v1beta1.metrics.k8s.io")
     ours, kserves = client.namespace, new_namespace()
-    ours.install({**_TIGHT, "autoscaling": {"class": "external", "target": _TARGET, "behavior": _AT_ONCE}})
-    kserves.install({**_TIGHT, "autoscaling": {"class": "hpa", "target": _TARGET}})
+    ours.install({**_TIGHT, "autoscaling": {"class": "external", "target": 150, "behavior": _AT_ONCE}})
+    kserves.install({**_TIGHT, "autoscaling": {"class": "hpa", "target": 100}})
     for namespace in (ours, kserves):
         namespace.roll_out()
 

@@ -37,7 +37,7 @@ def installed(
         for mode, (given, words) in values.items():
             made[mode].install({**LARGE, **given}, *words)
         for namespace in made.values():
-            namespace.roll_out()
+            namespace.roll_out(seconds=290)
     yield made
     for namespace in made.values():
         namespace.delete()
@@ -97,10 +97,9 @@ def test_a_job_pulls_the_weights_onto_a_claim(namespace: Namespace, weights: Wei
     ports: Manifest = {"selector": {"app": "mirror"}, "ports": [{"port": 8000}]}
     namespace.apply(mirror, {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "mirror"}, "spec": ports})
     weights.claim(namespace, "pulled", name="faceswap-weights")
-    of_the_job = [{"name": "PREDICTOR_WEIGHTS_MANIFEST", "value": "/mnt/weights/manifest.toml"}]
 
     with steps.timed("install to the end of the Job"):
-        pull = {"claim": {"name": "faceswap-weights"}, "pull": {"enabled": True, "extraEnv": of_the_job}}
+        pull = {"claim": {"name": "faceswap-weights"}, "pull": {"enabled": True}}
         namespace.install({**SMALL, "model": RECIPE, "weights": pull})
         namespace.kubectl(
             *("wait", "--for=condition=complete", "--timeout=60s"),
@@ -138,12 +137,16 @@ def test_the_reason_why_it_cannot_start_is_read_at_the_pod(variety: str, refused
 
     ended = _last_end(namespace)
 
-    log = namespace.kubectl("logs", "-l", "serving.kserve.io/inferenceservice=faceswap-cpu", "--tail=20")
     assert ended["exitCode"] == 3
     assert "faceswap-predictor cannot start: " in ended["message"]
     assert REASONS[variety] in ended["message"]
-    assert ended["message"].strip().splitlines()[-1] in log
     assert not namespace.is_ready()
+    until(lambda: ended["message"].strip().splitlines()[-1] in _log(namespace), "the sentence in the log", 90)
+
+
+def _log(namespace: Namespace) -> str:
+    """Return the server's log, empty while a new container has just begun."""
+    return namespace.kubectl("logs", "-l", "serving.kserve.io/inferenceservice=faceswap-cpu", "--tail=20")
 
 
 def _last_end(namespace: Namespace) -> dict[str, Any]:

@@ -54,6 +54,17 @@ REFUSALS = [
         "or name the files in weights.pull.files",
     ),
     Refusal(
+        "variable of the pull",
+        {
+            "model": {"recipe": "onnx"},
+            "weights": {
+                "claim": {"create": True},
+                "pull": {"enabled": True, "extraEnv": [{"name": "PREDICTOR_RECIPE", "value": "embedded"}]},
+            },
+        },
+        "weights.pull.extraEnv: PREDICTOR_RECIPE is written by the chart; use the value it has for that in model",
+    ),
+    Refusal(
         "runtime without a name",
         {"mode": "runtime", "runtime": {"create": False}, "storageUris": [{"uri": "s3://weights"}]},
         "runtime.create is false: name the runtime that is there in runtime.name",

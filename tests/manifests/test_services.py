@@ -472,7 +472,7 @@ def test_a_job_pulls_onto_the_claim_that_the_service_reads() -> None:
     (claim,) = of_kind("PersistentVolumeClaim", objects)
     (server,) = job["spec"]["template"]["spec"]["containers"]
     variables = environment(server)
-    assert server["command"] == ["python", "-m", "predictor", "weights", "pull", "--to", "/mnt/weights"]
+    assert server["command"] == ["python", "-m", "predictor", "weights", "pull", "--to", "/mnt/models"]
     assert (variables["PREDICTOR_RECIPE"], variables["PREDICTOR_ACCEPTED_LICENCES"]) == ("onnx", "gfpgan")
     assert "PREDICTOR_QUEUE_LENGTH" not in variables
     assert "PREDICTOR_WEIGHTS_DIR" not in variables

@@ -8,7 +8,7 @@
 {{- toJson $chosen -}}
 {{- end -}}
 
-{{/* The Job's pod. Called with root and service. */}}
+{{/* The Job's pod. The claim lies where the servers have it, so that a manifest on it has one path. Called with root and service. */}}
 {{- define "faceswap-predictor.pullTemplate" -}}
 {{- $service := .service -}}
 {{- $pull := .root.Values.weights.pull -}}
@@ -34,10 +34,9 @@ spec:
     - name: pull
       image: {{ include "faceswap-predictor.image" $service.image }}
       imagePullPolicy: {{ $service.image.pullPolicy }}
-      command: {{ concat (list "python" "-m" "predictor" "weights" "pull") $pull.files (list "--to" "/mnt/weights") | toJson }}
+      command: {{ concat (list "python" "-m" "predictor" "weights" "pull") $pull.files (list "--to" "/mnt/models") | toJson }}
       env:
-        {{- include "faceswap-predictor.writablePlaces" $service | nindent 8 }}
-        {{- include "faceswap-predictor.pullVariables" $service.model | trim | nindent 8 }}
+        {{- include "faceswap-predictor.pullVariables" $service.model | nindent 8 }}
         {{- with $pull.extraEnv }}
         {{- toYaml . | nindent 8 }}
         {{- end }}
@@ -50,7 +49,7 @@ spec:
         - name: tmp
           mountPath: /tmp
         - name: weights
-          mountPath: /mnt/weights
+          mountPath: /mnt/models
   volumes:
     - name: tmp
       emptyDir:
@@ -60,9 +59,10 @@ spec:
         claimName: {{ include "faceswap-predictor.weightsClaimName" .root }}
 {{- end -}}
 
-{{/* The settings that say what is to be pulled. Called with a model. */}}
+{{/* Where it can write, and the settings that say what is to be pulled. Called with a model. */}}
 {{- define "faceswap-predictor.pullVariables" -}}
 {{- $steps := pick . "recipe" "detector" "embedder" "swapper" "restorer" "upsampler" "restorerMask" -}}
 {{- $rules := pick . "acceptedLicences" "profile" "weightsManifest" "logLevel" -}}
+{{ include "faceswap-predictor.writablePlaces" . }}
 {{- include "faceswap-predictor.variables" (merge $steps $rules) -}}
 {{- end -}}

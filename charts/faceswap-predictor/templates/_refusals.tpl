@@ -32,6 +32,16 @@ with a sentence that says what to do instead; values.schema.json refuses what is
 {{- if and $weights.pull.enabled (not $claim) -}}
 {{- fail "weights.pull needs a claim to pull onto: set weights.claim.create or weights.claim.name" -}}
 {{- end -}}
+{{- if $weights.pull.enabled -}}
+{{- $service := include "faceswap-predictor.pullingService" .root | fromJson -}}
+{{- $ours := list -}}
+{{- range include "faceswap-predictor.pullVariables" $service.model | fromYamlArray -}}{{- $ours = append $ours .name -}}{{- end -}}
+{{- range $weights.pull.extraEnv -}}
+{{- if has .name $ours -}}
+{{- fail (printf "weights.pull.extraEnv: %s is written by the chart; use the value it has for that in model" .name) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
 {{- $recipes := list -}}
 {{- range .services -}}{{- $recipes = append $recipes .model.recipe -}}{{- end -}}
 {{- if and $weights.pull.enabled (not $weights.pull.files) (eq (uniq $recipes | join ",") "embedded") -}}
