@@ -1,8 +1,9 @@
 """Log lines, as JSON in a container and as text on a terminal, each with its request's id. No pictures, ever.
 
-Two rules keep pictures, and what libraries read in them, out of every line, ours or not: other packages' own debugging
-is left out at any level (Pillow's tells the bytes of tags), and a run of more than 200 characters without a space, as
-base64 or the `repr` of bytes would be, is told by its length.
+Nothing of ours says more of a picture than its name and size. Three rules hold for what libraries and exceptions say:
+other packages' own debugging is left out at any level (Pillow's tells the bytes of tags), a run of more than 200
+characters without a space, as base64 or the `repr` of bytes would be, is told by its length, and a row of numbers, as
+an embedding would be, is told as such.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ TRACE: ContextVar[Mapping[str, str]] = ContextVar("trace", default={})  # noqa: 
 _OURS = "predictor"
 _LONGEST_WORD = 200
 _LONG_WORDS = re.compile(rf"\S{{{_LONGEST_WORD + 1},}}")
+_NUMBERS = re.compile(r"(?:[-+]?\d+\.\d*(?:e[-+]?\d+)?[\s,\[\]]+){8,}")
 _LONGEST_MESSAGE = 4096
 _LONGEST_TRACEBACK = 16384
 
@@ -93,5 +95,6 @@ def _add_request(record: logging.LogRecord) -> bool:
 
 
 def _bounded(text: str) -> str:
-    """Return a text without words so long that they could be a picture."""
-    return _LONG_WORDS.sub(lambda word: f"({len(word[0])} characters)", text)
+    """Return a text without words so long that they could be a picture, and without rows of numbers."""
+    short = _LONG_WORDS.sub(lambda word: f"({len(word[0])} characters)", text)
+    return _NUMBERS.sub("(numbers) ", short)

@@ -7,10 +7,11 @@ import threading
 from collections.abc import Iterator
 from typing import Literal
 
+import numpy as np
 import orjson
 import pytest
 
-from predictor.serving.logs import REQUEST_ID, configure_logging
+from predictor.serving.logs import REQUEST_ID, TRACE, configure_logging
 from predictor.settings import Settings
 
 KSERVES = ("kserve", "kserve.trace", "uvicorn", "uvicorn.error", "uvicorn.access")
@@ -24,7 +25,7 @@ class Terminal(io.StringIO):
 @pytest.fixture(autouse=True)
 def as_before() -> Iterator[None]:
     """Logging is the process's own; every test gives it back as it was."""
-    loggers = [logging.getLogger(), *map(logging.getLogger, KSERVES)]
+    loggers = [logging.getLogger(), *map(logging.getLogger, ("predictor", *KSERVES))]
     before = [(one, one.handlers[:], one.level, one.propagate) for one in loggers]
     token = REQUEST_ID.set("-")
     yield
@@ -140,3 +141,81 @@ def test_timings_and_access_lines_of_kserve_are_left_out(monkeypatch: pytest.Mon
     logging.getLogger("uvicorn.access").info("GET / 200")
 
     assert stderr.getvalue() == ""
+
+
+@pytest.mark.parametrize("log_format", ["json", "text"])
+def test_a_line_has_the_trace_of_its_request_and_its_own_fields(
+    monkeypatch: pytest.MonkeyPatch, log_format: Literal["json", "text"]
+) -> None:
+    stderr = configured(monkeypatch, io.StringIO(), log_format)
+    token = TRACE.set({"trace_id": "abc", "span_id": "def"})
+
+    logging.getLogger("predictor").info("served", extra={"fields": {"stages": {"swap": 0.5}, "code": "ok"}})
+    TRACE.reset(token)
+    logging.getLogger("predictor").info("served")
+
+    first, second = stderr.getvalue().splitlines()
+    if log_format == "json":
+        assert orjson.loads(first).items() >= {"trace_id": "abc", "span_id": "def", "code": "ok"}.items()
+        assert orjson.loads(first)["stages"] == {"swap": 0.5}
+        assert "trace_id" not in second
+    else:
+        assert first.endswith('predictor: served stages={"swap":0.5} code="ok" trace_id="abc" span_id="def"')
+        assert second.endswith("predictor: served")
+
+
+def test_debugging_is_ours_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pillow's would tell what it reads in the tags of pictures."""
+    stderr = configured(monkeypatch, io.StringIO(), log_level="debug")
+
+    logging.getLogger("PIL.TiffImagePlugin").debug("tag: Artist (315) - value: b'somebody'")
+    logging.getLogger("predictor.serving").debug("ours")
+
+    assert [orjson.loads(line)["message"] for line in stderr.getvalue().splitlines()] == ["ours"]
+
+
+def fail_with(words: str) -> None:
+    raise ValueError(words)
+
+
+LEAKS = {
+    "base64": "A" * 300,
+    "repr of bytes": repr(bytes(range(128, 256))),
+    "an embedding": repr(np.linspace(-1, 1, 512)),
+    "a list": repr([0.25, -1.5e-05] * 50),
+}
+
+
+@pytest.mark.parametrize("log_format", ["json", "text"])
+@pytest.mark.parametrize("leak", LEAKS)
+def test_what_could_be_a_picture_or_an_embedding_is_not_told(
+    monkeypatch: pytest.MonkeyPatch, log_format: Literal["json", "text"], leak: str
+) -> None:
+    stderr = configured(monkeypatch, io.StringIO(), log_format)
+
+    try:
+        fail_with(f"cannot use {LEAKS[leak]} here")
+    except ValueError as error:
+        logging.getLogger("predictor").exception("failed: %s", error)  # noqa: TRY401  # as a library would
+        logging.getLogger("somebody").warning(LEAKS[leak])
+
+    told = stderr.getvalue()
+    assert told.count("cannot use") == 3  # the message, the line of the source, the exception
+    assert all(LEAKS[leak][at : at + 40] not in told for at in range(0, len(LEAKS[leak]) - 40, 20))
+
+
+def test_a_line_has_an_end_and_a_traceback_keeps_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    stderr = configured(monkeypatch, io.StringIO())
+
+    def deep(depth: int) -> None:
+        if depth == 0:
+            raise ValueError("this is why")
+        deep(depth - 1)
+
+    try:
+        deep(300)
+    except ValueError:
+        logging.getLogger("predictor").exception("word " * 10_000)
+
+    assert len(stderr.getvalue()) < 25_000
+    assert orjson.loads(stderr.getvalue())["traceback"].endswith("ValueError: this is why")
