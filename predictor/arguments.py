@@ -80,7 +80,14 @@ def parser(commands: Mapping[str, Callable[[argparse.Namespace], int]]) -> argpa
     )
     whole.add_argument("--version", action="version", version=f"faceswap-predictor {__version__}")
     words = whole.add_subparsers(required=True, metavar="COMMAND")
-    _add(words, "serve", commands["serve"], "answer KServe V1, V2 REST and gRPC until SIGTERM", epilog=_SERVE_EPILOG)
+    serve = _add(
+        words, "serve", commands["serve"], "answer KServe V1, V2 REST and gRPC until SIGTERM", epilog=_SERVE_EPILOG
+    )
+    serve.add_argument(
+        "--scale",
+        choices=("ray",),
+        help="put the stages behind Ray Serve, here or on the cluster of RAY_ADDRESS (needs the extra ray)",
+    )
     swap = _add(
         words, "swap", commands["swap"], "put a face of SOURCE onto faces of every DESTINATION", epilog=_SWAP_EPILOG
     )

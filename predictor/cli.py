@@ -59,7 +59,11 @@ def main(words: Sequence[str] | None = None) -> int:
         return EXIT_SOME_FAILED
 
 
-def _serve(_options: argparse.Namespace) -> int:
+def _serve(options: argparse.Namespace) -> int:
+    if options.scale == "ray":
+        from predictor.scaling.pod import serve as serve_behind_ray
+
+        return serve_behind_ray(read_settings())
     from predictor.serving.server import serve  # KServe takes seconds to import; nobody else needs it
 
     return serve(read_settings())

@@ -34,10 +34,10 @@ from ray import serve
 
 from predictor.errors import StartupError
 from predictor.scaling.context import CallContext
-from predictor.scaling.deployments import stage_applications
+from predictor.scaling.deployments import LOGGING, stage_applications
 from predictor.scaling.entrance import Entrance
 from predictor.scaling.stages import remote_service
-from predictor.scaling.workshop import STAGES, plain, require_scalable
+from predictor.scaling.workshop import STAGES, plain, require_scalable, with_more_workers
 from predictor.serving.logs import configure_logging
 from predictor.settings import Settings, read_settings, unknown_variables
 
@@ -49,8 +49,6 @@ if TYPE_CHECKING:
     from ray.serve.grpc_util import RayServegRPCContext
 
 _PORTS = ("http_port", "grpc_port")
-_WORKERS = 8
-"""Requests an entrance works on at a time where nobody says: mostly they wait for stages, where they make batches."""
 _MOST_AT_ONCE = 10_000
 """Requests that Ray gives an entrance at a time; its own queue refuses earlier, in our words."""
 _AT_THE_HEAD = {"node:__internal_head__": 0.001}
@@ -71,6 +69,7 @@ def build(args: Mapping[str, Any]) -> Application:
         name="entrance",
         max_ongoing_requests=_MOST_AT_ONCE,
         ray_actor_options={"num_cpus": 0, "resources": _AT_THE_HEAD},
+        logging_config=LOGGING,
         graceful_shutdown_wait_loop_s=0.5,
         graceful_shutdown_timeout_s=settings.grace_seconds,
     )
@@ -91,13 +90,6 @@ def settings_of(args: Mapping[str, Any]) -> Settings:
     if ports := [name for name in args if name in _PORTS]:
         raise StartupError(f"args: {', '.join(ports)} cannot be set here: Ray Serve's http_options and grpc_options do")
     return with_more_workers(read_settings(**args))
-
-
-def with_more_workers(settings: Settings) -> Settings:
-    """Return the settings with so many workers that batches form, unless the operator gave a number."""
-    if "workers" in settings.model_fields_set:
-        return settings
-    return settings.model_copy(update={"workers": _WORKERS})
 
 
 class EntranceReplica:

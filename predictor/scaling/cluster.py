@@ -6,7 +6,6 @@ import logging
 import os
 import signal
 import socket
-import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ import ray
 
 from predictor.errors import StartupError
 from predictor.runtime.threads import available_threads
+from predictor.scaling.signals import kept
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,10 +35,8 @@ def cluster(object_store_bytes: int) -> Iterator[None]:
         StartupError: There is no cluster at RAY_ADDRESS, or Ray cannot be started here.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray tells nobody anything; its own processes read it too
-    before = signal.getsignal(signal.SIGTERM)
-    _init(os.environ.get("RAY_ADDRESS", ""), object_store_bytes)
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, before)  # Ray took it: a command ends as it would without Ray
+    with kept(signal.SIGTERM):  # Ray takes it: whoever started us shall end us as if there were no Ray
+        _init(os.environ.get("RAY_ADDRESS", ""), object_store_bytes)
     try:
         yield
     finally:

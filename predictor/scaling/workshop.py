@@ -34,6 +34,8 @@ StageName = Literal["detector", "swapper", "restorer", "upsampler"]
 STAGES: tuple[StageName, ...] = ("detector", "swapper", "restorer", "upsampler")
 """What runs in replicas of its own; the embedder stands beside the detector, the parser beside the restorer."""
 
+_WORKERS = 8
+"""Requests worked on at a time where nobody says: mostly they wait for stages, where they make batches."""
 _BESIDE = {"detector": ("detector", "embedder"), "restorer": ("restorer", "restorer_mask")}
 _LENGTH = 512
 
@@ -55,6 +57,13 @@ class Workshop:
 def plain(settings: Settings) -> dict[str, Any]:
     """Return settings as what JSON can hold: the same on every machine, whatever its environment says."""
     return settings.model_dump(mode="json")
+
+
+def with_more_workers(settings: Settings) -> Settings:
+    """Return the settings with so many workers that batches form, unless the operator gave a number."""
+    if "workers" in settings.model_fields_set:
+        return settings
+    return settings.model_copy(update={"workers": _WORKERS})
 
 
 def offered(recipe: Recipe) -> list[StageName]:
