@@ -1,9 +1,9 @@
 """Log lines, as JSON in a container and as text on a terminal, each with its request's id. No pictures, ever.
 
 Nothing of ours says more of a picture than its name and size. Three rules hold for what libraries and exceptions say:
-other packages' own debugging is left out at any level (Pillow's tells the bytes of tags), a run of more than 200
-characters without a space, as base64 or the `repr` of bytes would be, is told by its length, and a row of numbers, as
-an embedding would be, is told as such.
+other packages' own debugging is left out at any level (Pillow's tells the bytes of tags); a run of more than 200
+characters without a space, as base64 would be, or of fewer with the escapes of bytes, is told by its length; and a row
+of numbers, as an embedding would be, is told as such.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ TRACE: ContextVar[Mapping[str, str]] = ContextVar("trace", default={})  # noqa: 
 """`trace_id` and `span_id` of that request, where it is traced."""
 _OURS = "predictor"
 _LONGEST_WORD = 200
-_LONG_WORDS = re.compile(rf"\S{{{_LONGEST_WORD + 1},}}")
+_WORDS = re.compile(r"\S{20,}")
+_FEWEST_ESCAPES = 4
 _NUMBERS = re.compile(r"(?:[-+]?\d+\.\d*(?:e[-+]?\d+)?[\s,\[\]]+){8,}")
 _LONGEST_MESSAGE = 4096
 _LONGEST_TRACEBACK = 16384
@@ -96,5 +97,10 @@ def _add_request(record: logging.LogRecord) -> bool:
 
 def _bounded(text: str) -> str:
     """Return a text without words so long that they could be a picture, and without rows of numbers."""
-    short = _LONG_WORDS.sub(lambda word: f"({len(word[0])} characters)", text)
-    return _NUMBERS.sub("(numbers) ", short)
+    return _NUMBERS.sub("(numbers) ", _WORDS.sub(_told, text))
+
+
+def _told(word: re.Match[str]) -> str:
+    text = word[0]
+    is_data = len(text) > _LONGEST_WORD or text.count("\\x") >= _FEWEST_ESCAPES
+    return f"({len(text)} characters)" if is_data else text

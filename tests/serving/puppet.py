@@ -21,7 +21,7 @@ PATIENCE_SECONDS = 30.0
 """How long a test waits for what must happen; it passes as soon as it does."""
 _PORTS = re.compile(r"REST on port (\d+), gRPC on port (\d+)")
 
-_READY = "predictor.serving.server: ready"
+_READY = re.compile(r'predictor\.serving\.server(: |".*"message":")ready')
 
 # The server's imports take seconds; they are made once, and each server is a fork of the process that made them.
 _processes = multiprocessing.get_context("forkserver")
@@ -110,7 +110,8 @@ class Puppet:
 
     def wait_until_ready(self) -> None:
         """Wait until every model is loaded."""
-        self.wait_for_line(_READY)
+        while not _READY.search(self.log.read_text()):
+            _require_running(self.process, self.log)
 
     def wait_for_line(self, words: str) -> None:
         """Wait until the server has logged these words."""
