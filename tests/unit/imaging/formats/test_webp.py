@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import struct
+
 import numpy as np
 import pytest
 
+from predictor.errors import UndecodableImage
 from predictor.imaging.codec import Picture, decode, encode, probe
 from predictor.options import OutputOptions
 from tests.unit.imaging import drawn
@@ -18,6 +21,13 @@ def test_all_three_kinds_of_header_are_read(options: dict[str, object], *, alpha
     header = probe(data, "x")
 
     assert (header.width, header.height) == (drawn.WIDTH, drawn.HEIGHT)
+
+
+def test_a_file_of_very_many_chunks_is_given_up() -> None:
+    body = drawn.files()["webp"][8:] + b"junk\0\0\0\0" * 50_000
+
+    with pytest.raises(UndecodableImage, match="50,000 chunks"):
+        probe(b"RIFF" + struct.pack("<I", len(body)) + body, "x")
 
 
 def test_the_first_frame_of_an_animation_is_taken() -> None:
