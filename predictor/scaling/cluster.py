@@ -57,7 +57,7 @@ def _init(address: str, object_store_bytes: int) -> None:
                 logging_level=logging.ERROR,
                 log_to_driver=False,
             )
-    except (ConnectionError, RuntimeError, ValueError, OSError, TimeoutError) as error:
+    except Exception as error:  # Ray raises whatever it likes, a bare one where its processes do not come up
         ray.shutdown()
         where = f"RAY_ADDRESS: the cluster at {address} cannot be joined" if address else "Ray cannot be started here"
         words = str(error).strip() or type(error).__name__
