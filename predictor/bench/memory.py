@@ -53,17 +53,26 @@ def follow(url: str, pid: int, count: int) -> list[float]:
     with httpx.Client(base_url=url, timeout=_TIMEOUT_SECONDS) as http:
         for model, body in tqdm(islice(requests(), count), total=count, unit="request", disable=None):
             http.post(f"/v1/models/{model}:predict", json=body).raise_for_status()
-            resident.append(_resident_mib(pid))
+            resident.append(resident_mib(pid))
     return resident
 
 
-def growth(resident: Sequence[float]) -> float:
-    """Return how much larger the last tenth is than what there was when every shape had been met, as a share."""
-    if len(resident) <= _SETTLED:
-        raise ValueError(f"memory settles within {_SETTLED} requests; {len(resident)} tell nothing")
-    settled = resident[_SETTLED : _SETTLED + max(1, len(resident) // 10)]
-    last = resident[-max(1, len(resident) // 10) :]
-    return float(np.median(last) / np.median(settled)) - 1.0
+def growth(resident: Sequence[float], settled: int = _SETTLED) -> float:
+    """Return how much larger the last tenth is than the tenth after so many samples, as a share.
+
+    Raises:
+        ValueError: There are no more samples than memory takes to settle.
+    """
+    if len(resident) <= settled:
+        raise ValueError(f"memory settles within {settled} samples; {len(resident)} tell nothing")
+    tenth = max(1, len(resident) // 10)
+    return float(np.median(resident[-tenth:]) / np.median(resident[settled : settled + tenth])) - 1.0
+
+
+def resident_mib(pid: int) -> float:
+    """Return the resident memory of a process, in MiB."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith("VmRSS:")).split()[1]) / 1024
 
 
 def plot(resident: Sequence[float], path: Path) -> None:
@@ -107,11 +116,6 @@ def _scaled(image: Image, width: int) -> Image:
 def _encoded(image: Image, extension: str) -> str:
     data = cv2.imencode(extension, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1].tobytes()
     return base64.b64encode(data).decode()
-
-
-def _resident_mib(pid: int) -> float:
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return int(next(line for line in lines if line.startswith("VmRSS:")).split()[1]) / 1024
 
 
 if __name__ == "__main__":

@@ -77,9 +77,14 @@ class Result:
 
 def markdown(machine: Mapping[str, object], results: Sequence[Result]) -> str:
     """Return the table for a person, with the machine above it."""
-    described = [f"- {name.replace('_', ' ')}: {_text(value)}" for name, value in machine.items()]
     head = [f"| {' | '.join(_COLUMNS)} |", "|---" * len(_COLUMNS) + "|"]
-    return "\n".join([*described, "", *head, *(_line(result.as_json()) for result in results), "", _LEGEND])
+    lines = [_line(result.as_json()) for result in results]
+    return "\n".join([*described(machine), "", *head, *lines, "", _LEGEND])
+
+
+def described(machine: Mapping[str, object]) -> list[str]:
+    """Return the machine as lines of a list, to stand above a table."""
+    return [f"- {name.replace('_', ' ')}: {_text(value)}" for name, value in machine.items()]
 
 
 _COLUMNS = (

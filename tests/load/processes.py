@@ -1,0 +1,89 @@
+"""Processes beside the server: told what to do by pickles, ended whatever happens."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import subprocess
+import sys
+from types import TracebackType
+from typing import Any, Self
+
+from predictor.errors import PredictorError
+
+_TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
+
+
+class LoadFailed(PredictorError):
+    """A process of the load run ended, or what it was to measure cannot be measured."""
+
+
+class Child:
+    """A module of ours in a process of its own; use it as a context.
+
+    Args:
+        module: Reads pickles on stdin and writes pickles on stdout; ends when stdin does.
+    """
+
+    def __init__(self, module: str) -> None:
+        self._module = module
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", module],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C reaches it through us
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    def send(self, message: object) -> None:
+        """Tell it something.
+
+        Raises:
+            LoadFailed: It has ended.
+        """
+        assert self._process.stdin
+        try:
+            pickle.dump(message, self._process.stdin)
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            raise self._ended() from None
+
+    def receive(self) -> Any:  # noqa: ANN401  # whatever the module answers
+        """Wait for its answer.
+
+        Raises:
+            LoadFailed: It has ended.
+        """
+        assert self._process.stdout
+        try:
+            return pickle.load(self._process.stdout)  # noqa: S301  # from a process that this one started
+        except EOFError:
+            raise self._ended() from None
+
+    def ask(self, message: object) -> Any:  # noqa: ANN401  # as `receive`
+        """Tell it something and wait for its answer."""
+        self.send(message)
+        return self.receive()
+
+    def _ended(self) -> LoadFailed:
+        return LoadFailed(f"{self._module} ended (exit {self._process.wait()}); its own words are above")
+
+
+def processor_seconds(pid: int) -> float:
+    """Return the processor time a process has had, all threads together."""
+    with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:  # noqa: PTH123  # a kernel's file
+        fields = file.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS_A_SECOND
