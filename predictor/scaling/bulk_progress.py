@@ -33,7 +33,8 @@ class Progress:
         self._stream = stream or sys.stderr
         self._bar = tqdm(unit="picture", file=self._stream, disable=not self._stream.isatty())
         self._line_seconds = line_seconds
-        self._began = self._told = time.monotonic()
+        self._told = time.monotonic()
+        self._first: float | None = None  # when the first one was done: before that, models were loaded
         self._finished = self._worked = self._aside = self._found = 0
         self._all_found = False
 
@@ -50,20 +51,26 @@ class Progress:
         self._bar.set_postfix_str(f"{self._aside} set aside" if self._aside else "", refresh=False)
         self._bar.update()
         now = time.monotonic()
+        if state == "done" and self._first is None:
+            self._first = now
         if self._bar.disable and now - self._told >= self._line_seconds:
             self._told = now
-            print(self.line(now - self._began), file=self._stream, flush=True)
+            print(self.line(now), file=self._stream, flush=True)
 
     def close(self) -> None:
         """Leave the bar as it is."""
         self._bar.close()
 
-    def line(self, seconds: float) -> str:
-        """Return where the run is after so many seconds."""
+    def line(self, now: float) -> str:
+        """Return where the run is.
+
+        Args:
+            now: By the monotonic clock.
+        """
         total = f"{self._found:,}{'' if self._all_found else ' or more'}"
         parts = [f"{self._finished:,} of {total} pictures, {self._aside:,} set aside"]
-        if self._worked and seconds:
-            rate = self._worked / seconds
+        if self._first is not None and self._worked > 1 and now > self._first:
+            rate = (self._worked - 1) / (now - self._first)
             parts.append(f"{rate:.2f} a second")
             if self._all_found:
                 parts.append(f"about {max(0, self._found - self._finished) / rate:,.0f} s left")
