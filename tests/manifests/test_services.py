@@ -635,15 +635,6 @@ def test_a_budget_keeps_so_many_or_lets_so_many_go() -> None:
     assert (staying["spec"]["minAvailable"], "maxUnavailable" in staying["spec"]) == (1, False)
 
 
-def test_the_dashboard_is_json_and_asks_for_our_metrics() -> None:
-    (configured,) = of_kind("ConfigMap", manifests({"grafanaDashboard": {"enabled": True}}))
-
-    dashboard = json.loads(configured["data"]["faceswap-predictor.json"])
-    asked = " ".join(target["expr"] for panel in dashboard["panels"] for target in panel["targets"])
-    assert "predictor_requests_in_flight" in asked
-    assert configured["metadata"]["labels"]["grafana_dashboard"] == "1"
-
-
 def test_extra_objects_may_be_maps_or_text_and_hold_templates() -> None:
     values = {
         "extraObjects": [
