@@ -132,7 +132,12 @@ class Job:
                 watcher.counted(what, number, label)
 
     def watch(self, watcher: Watcher) -> None:
-        """Tell somebody what the account is told from now on, also after the answer: abandoned work goes on."""
+        """Tell somebody the runs that are in the account, then what comes into it, also after the answer.
+
+        Abandoned work goes on; and what came before anybody knew whom to tell (a message, on gRPC) is told late.
+        """
+        for run in self._runs:
+            watcher.ran(run)
         self._watchers = [*self._watchers, watcher]
 
     @property

@@ -177,9 +177,10 @@ def test_what_is_counted_adds_up_by_label_from_any_thread() -> None:
     assert job.counts == {("faces_found", ""): 8000, ("retries", "swap"): 1}
 
 
-def test_who_watches_is_told_everything_from_then_on_and_in_order() -> None:
+def test_who_watches_is_told_everything_in_order_and_what_has_run_already() -> None:
     job, early, late = Job(), Notes(), Notes()
     job.watch(early)
+    job.add(StageRun("receive", 4.0, 1.0))
 
     with suppress(NoFaceFound), job.stage("detect"):
         job.count("faces_found", 3)
@@ -187,8 +188,14 @@ def test_who_watches_is_told_everything_from_then_on_and_in_order() -> None:
         raise NoFaceFound("me.jpg")
     job.add(StageRun("swap", 5.0, 2.0))
 
-    assert early.told == ["detect", ("faces_found", 3, ""), ("detect", "no_face_found"), ("swap", None)]
-    assert late.told == [("detect", "no_face_found"), ("swap", None)]
+    assert early.told == [
+        ("receive", None),
+        "detect",
+        ("faces_found", 3, ""),
+        ("detect", "no_face_found"),
+        ("swap", None),
+    ]
+    assert late.told == [("receive", None), ("detect", "no_face_found"), ("swap", None)]
 
 
 def test_a_thread_knows_the_job_whose_stage_it_runs_and_no_other() -> None:
