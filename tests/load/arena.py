@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +15,7 @@ import httpx
 from predictor.bench.memory import resident_mib
 from predictor.client.samples import GRACE_HOPPER, SIX_FACES, fill_folder
 from predictor.client.server_process import RunningServer, free_ports, serving
-from tests.load.calls import Ran
+from tests.load.calls import OVERLOADED, Ran
 from tests.load.clients import Ports
 from tests.load.probes import Probed, Probing, Target
 from tests.load.processes import Child, processor_seconds
@@ -34,6 +35,8 @@ class Watched:
     probed: Probed
     server_seconds: float
     """Processor time of the server while it ran."""
+    refusal_seconds: Sequence[float] = ()
+    """How long each refusal for lack of room took by the server's own log."""
 
 
 def health_seconds(probed: Probed) -> list[float]:
@@ -69,8 +72,27 @@ def memory_of(pid: int) -> Iterator[Memory]:
         thread.join()
 
 
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A running predictor, and where it writes its log."""
+
+    server: RunningServer
+    log: Path
+
+    @property
+    def ports(self) -> Ports:
+        """Where it listens."""
+        http, grpc = self.server.http_url, self.server.grpc_address
+        return Ports(int(http.rpartition(":")[2]), int(grpc.rpartition(":")[2]))
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self.server.process.pid
+
+
 @contextmanager
-def predictor(folder: Path, settings: Mapping[str, str] | None = None) -> Iterator[RunningServer]:
+def predictor(folder: Path, settings: Mapping[str, str] | None = None) -> Iterator[Served]:
     """Run a predictor as its users do: default settings, two preloaded destinations, ports of its own.
 
     Args:
@@ -79,30 +101,33 @@ def predictor(folder: Path, settings: Mapping[str, str] | None = None) -> Iterat
     """
     fill_folder(folder / "destinations", (GRACE_HOPPER, SIX_FACES))
     http_port, grpc_port = free_ports(2)
-    chosen = {"HTTP_PORT": str(http_port), "GRPC_PORT": str(grpc_port), "MODEL_NAME": "faceswap"}
+    chosen = {"HTTP_PORT": str(http_port), "GRPC_PORT": str(grpc_port), "MODEL_NAME": "faceswap", "LOG_FORMAT": "json"}
     chosen |= {"DESTINATIONS_DIR": str(folder / "destinations"), **(settings or {})}
-    with serving(chosen, log=folder / "server.log") as server:
-        yield server
+    log = folder / "server.log"
+    with serving(chosen, log=log) as server:
+        yield Served(server, log)
 
 
-def ports_of(server: RunningServer) -> Ports:
-    """Return where it listens."""
-    return Ports(int(server.http_url.rpartition(":")[2]), int(server.grpc_address.rpartition(":")[2]))
+def refusals(log: Iterable[bytes]) -> list[float]:
+    """Return how many seconds each refusal for lack of room took, by the access lines of a server's log."""
+    lines = (json.loads(line) for line in log if OVERLOADED.encode() in line)
+    return [float(line["seconds"]) for line in lines if line.get("code") == OVERLOADED]
 
 
 class Arena:
     """A server, a process that calls it, and one that probes it.
 
     Args:
-        server: Who is called.
+        served: Who is called.
         attack: The process that calls.
         prober: The process that probes.
         echo_port: Where the process listens that only answers.
     """
 
-    def __init__(self, server: RunningServer, attack: Child, prober: Child, echo_port: int) -> None:
-        self.server = server
-        self.ports = ports_of(server)
+    def __init__(self, served: Served, attack: Child, prober: Child, echo_port: int) -> None:
+        self.server = served.server
+        self._log = served.log
+        self.ports = served.ports
         self._attack = attack
         self._prober = prober
         targets = [Target(name, self.ports.http, f"/v2/health/{name}") for name in HEALTH]
@@ -110,10 +135,13 @@ class Arena:
 
     def run(self, name: str, populations: Sequence[Population], seconds: float) -> Watched:
         """Run one stage, with the prober beside it."""
-        before = processor_seconds(self.server.process.pid)
+        before, logged = processor_seconds(self.server.process.pid), self._log.stat().st_size
         with self._probed() as probed:
             ran = self._attack.ask(Stage(name, self.ports.http, self.ports.grpc, populations, seconds))
-        return Watched(ran, probed[0], processor_seconds(self.server.process.pid) - before)
+        server_seconds = processor_seconds(self.server.process.pid) - before
+        with self._log.open("rb") as log:
+            log.seek(logged)
+            return Watched(ran, probed[0], server_seconds, refusals(log))
 
     def idle(self, seconds: float) -> Probed:
         """Probe while nobody calls."""
@@ -136,10 +164,10 @@ class Arena:
 
 
 @contextmanager
-def arena(server: RunningServer) -> Iterator[Arena]:
+def arena(served: Served) -> Iterator[Arena]:
     """Put the other processes around a server until the block ends."""
     with ExitStack() as stack:
         attack, prober, echo = (
             stack.enter_context(Child(f"tests.load.{module}")) for module in ("attack", "prober", "echo")
         )
-        yield Arena(server, attack, prober, echo.receive())
+        yield Arena(served, attack, prober, echo.receive())

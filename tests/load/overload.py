@@ -61,11 +61,13 @@ def rows(overload: Overload) -> list[Row]:
     calls = [call for watched in overload.overloaded for call in watched.ran.calls]
     refusals = seconds_of(calls, OVERLOADED)
     late = [late for watched in overload.overloaded for late in watched.ran.late_seconds]
+    logged = [seconds for watched in overload.overloaded for seconds in watched.refusal_seconds]
     times = f"overload, {offered / best:.1f} times what the best level answers"
     return [
         Row(f"{times}: answers, % of that", 100 * answered / best, Goal("≥", 95)),
         Row(f"overload: slowest of {len(refusals):,} refusals, ms", quantile(refusals, "max"), Goal("<", 20)),
         Row("overload: p99 of refusals, ms", quantile(refusals, "p99")),
+        Row("overload: slowest refusal by the server's own log, ms", quantile(logged, "max")),
         Row("overload: the client's own timer at the same time, most it was late, ms", quantile(late, "max")),
         Row(f"overload: answers 5xx or none, of {len(calls):,}", sum(call.lost for call in calls), Goal("=", 0)),
         *health("overloaded", overload.overloaded, 50),

@@ -10,9 +10,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from predictor.client.server_process import RunningServer
 from tests.load import asks
-from tests.load.arena import ports_of, predictor
+from tests.load.arena import Served, predictor
 from tests.load.calls import OK, Ran, outcomes, quantile, seconds_of
 from tests.load.processes import Child
 from tests.load.rows import Goal, Row
@@ -59,17 +58,17 @@ def run(folder: Path, rounds: int, told: Callable[[int], object]) -> Rollouts:
         attack = stack.enter_context(Child("tests.load.attack"))
         last = stack.enter_context(ExitStack())
         server = last.enter_context(predictor(folder / "0"))
-        http, grpc = (stack.enter_context(_routed(port)) for port in (ports_of(server).http, ports_of(server).grpc))
+        http, grpc = (stack.enter_context(_routed(port)) for port in (server.ports.http, server.ports.grpc))
         attack.send(Stage("rollouts", http.port, grpc.port, populations(), _LONGEST_SECONDS))
         for number in range(1, rounds + 1):
             after = stack.enter_context(ExitStack())
             with last:
                 following = after.enter_context(predictor(folder / str(number)))
                 time.sleep(chosen.uniform(*_BEFORE_SECONDS))
-                server.process.send_signal(signal.SIGTERM)
+                server.server.process.send_signal(signal.SIGTERM)
                 time.sleep(chosen.uniform(*_ROUTE_MOVES_SECONDS))
-                http.target_port, grpc.target_port = ports_of(following).http, ports_of(following).grpc
-                unclean += _how_it_ended(server, folder / str(number - 1) / "server.log")
+                http.target_port, grpc.target_port = following.ports.http, following.ports.grpc
+                unclean += _how_it_ended(server)
             server, last = following, after
             told(number)
         attack.send(STOP)
@@ -88,11 +87,11 @@ def rows(rollouts: Rollouts, rounds: int) -> list[Row]:
     ]
 
 
-def _how_it_ended(server: RunningServer, log: Path) -> list[str]:
-    code = server.process.wait(_EXIT_SECONDS)
-    if code == 0 and _NOTHING_DROPPED in log.read_text():
+def _how_it_ended(served: Served) -> list[str]:
+    code = served.server.process.wait(_EXIT_SECONDS)
+    if code == 0 and _NOTHING_DROPPED in served.log.read_text():
         return []
-    return [f"{log}: exit code {code}"]
+    return [f"{served.log}: exit code {code}"]
 
 
 @contextmanager

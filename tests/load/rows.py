@@ -1,12 +1,10 @@
-"""The table of a load run: what was measured, what it shall reach, and whether it does."""
+"""The rows of a load run: what was measured, what it shall reach, and whether it does."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
-
-from predictor.bench.table import described
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +65,6 @@ def rows_table(rows: Sequence[Row]) -> Table:
     verdicts = {True: "yes", False: "**no**", None: "–"}
     lines = [(row.what, row.figure, "–" if row.goal is None else str(row.goal), verdicts[row.holds]) for row in rows]
     return Table(("what", "figure", "goal", "holds"), lines)
-
-
-def report(machine: Mapping[str, object], tables: Mapping[str, Table]) -> str:
-    """Return the whole report: the machine, then each table under its heading."""
-    parts = ["\n".join(described(machine))]
-    parts += [f"## {heading}\n\n{table.markdown()}" for heading, table in tables.items()]
-    return "\n\n".join(parts) + "\n"
 
 
 def _text(value: object) -> str:

@@ -6,12 +6,11 @@ The calls are locust's, in a process of their own; nothing leaves this machine, 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median
@@ -20,11 +19,12 @@ from predictor.bench.machine import describe
 from predictor.client.server_process import termination_as_interrupt
 from predictor.errors import PredictorError
 from predictor.runtime.threads import available_threads
-from tests.load import added, asks, curve, overload, plots, rollouts, soak, trouble
-from tests.load.arena import ECHO, Arena, Memory, arena, health_seconds, memory_of, predictor
+from tests.load import added, asks, curve, overload, plots, report, rollouts, soak, trouble
+from tests.load.arena import ECHO, Arena, arena, health_seconds, memory_of, predictor
 from tests.load.calls import quantile
 from tests.load.curve import Step
-from tests.load.rows import Goal, Row, Table, report, rows_table
+from tests.load.report import Part
+from tests.load.rows import Goal, Row
 
 _MOST_ADDED_MS = 10
 
@@ -43,42 +43,28 @@ class Lengths:
 
 
 _QUICK = Lengths(2.0, 8, 1, 6.0, 8.0, 2, 20.0)
-PARTS = ("calls", "rollouts", "soak")
 
 
 @dataclass(slots=True)
-class Report:
-    """What has come out so far; written after every part, so that nothing is lost if the next one fails."""
+class Run:
+    """A part that runs: its rows are told and written as they come, so that nothing is lost if it breaks off."""
 
+    part: Part
     folder: Path
-    machine: dict[str, object]
-    rows: list[Row] = field(default_factory=list)
-    steps: list[Step] = field(default_factory=list)
-    memories: dict[str, Memory] = field(default_factory=dict)
+    lengths: Lengths
 
     def add(self, rows: Sequence[Row]) -> None:
         """Take rows in, tell them, and write everything."""
-        self.rows += rows
+        self.part.rows += rows
         for row in rows:
             verdict = {True: "holds", False: "DOES NOT HOLD", None: ""}[row.holds]
-            _tell(f"  {row.what}: {row.as_json()['figure']} {row.goal or ''} {verdict}")
-        self.write()
+            _tell(f"  {row.what}: {row.as_json()['figure']} {row.goal or ''} {verdict}".rstrip())
+        report.write(self.part, self.folder)
 
-    def write(self) -> None:
-        """Write `load.json` and `load.md`."""
-        shown = {"machine": self.machine, "rows": [row.as_json() for row in self.rows]}
-        (self.folder / "load.json").write_text(json.dumps(shown, indent=2, ensure_ascii=False) + "\n", "utf-8")
-        tables: dict[str, Table] = {"Under load": rows_table(self.rows)}
-        if self.steps:
-            tables["Step curve"] = curve.table(self.steps)
-        (self.folder / "load.md").write_text(report(self.machine, tables), "utf-8")
-
-    def plot(self) -> None:
-        """Write the plots."""
-        if self.steps:
-            plots.plot_latency(self.steps, self.folder / "latency.png")
-        if self.memories:
-            plots.plot_memory(self.memories, self.folder / "memory.png")
+    @property
+    def missed(self) -> list[Row]:
+        """The rows that do not hold."""
+        return [row for row in self.part.rows if row.holds is False]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -86,58 +72,60 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.load.run", description=__doc__)
     parser.add_argument("--output", type=Path, default=Path("out/load"), help="folder for the report (%(default)s)")
     parser.add_argument("--quick", action="store_true", help="minutes instead of half an hour, fewer goals")
-    parser.add_argument("--only", choices=PARTS, action="append", help="these parts, by default all")
+    parser.add_argument("--only", choices=PARTS, action="append", help="this part, the others' results are kept")
     options = parser.parse_args(arguments)
     folder: Path = options.output.absolute()
     folder.mkdir(parents=True, exist_ok=True)
-    made = Report(folder, _machine())
+    lengths = _QUICK if options.quick else Lengths()
     try:
         with termination_as_interrupt():
-            _run(made, _QUICK if options.quick else Lengths(), options.only or PARTS)
+            missed = _run(folder, lengths, options.only or list(PARTS))
     except PredictorError as error:
         _tell(str(error))
         return 1
     except KeyboardInterrupt:
         _tell("stopped")
         return 130
-    finally:
-        made.write()
-        made.plot()
-    missed = [row.what for row in made.rows if row.holds is False]
-    _tell(f"{folder / 'load.md'}: {len(missed)} of {len(made.rows)} rows do not hold")
+    _tell(f"{folder / 'load.md'}: {len(missed)} rows do not hold")
     return 1 if missed else 0
 
 
-def _run(made: Report, lengths: Lengths, parts: Sequence[str]) -> None:
-    if "calls" in parts:
-        _calls(made, lengths)
-    if "rollouts" in parts:
-        _rollouts(made, lengths)
-    if "soak" in parts:
-        _soak(made, lengths)
+def _run(folder: Path, lengths: Lengths, names: Sequence[str]) -> list[Row]:
+    report.forget(folder, names)
+    missed = []
+    for name in names:
+        _tell(f"{name}:")
+        run = Run(Part(name, _machine()), folder, lengths)
+        PARTS[name](run)
+        missed += run.missed
+    return missed
 
 
-def _calls(made: Report, lengths: Lengths) -> None:
+def _calls(run: Run) -> None:
     """Run all that one server is asked, one thing after another."""
+    lengths, steps = run.lengths, list[Step]()
     with ExitStack() as stack:
-        server = stack.enter_context(predictor(made.folder / "calls"))
-        made.memories["calls of every kind"] = stack.enter_context(memory_of(server.process.pid))
+        server = stack.enter_context(predictor(run.folder / "calls"))
+        memory = stack.enter_context(memory_of(server.pid))
         around = stack.enter_context(arena(server))
-        made.add(_floor(around, lengths))
-        made.add(_added(around, lengths))
+        run.add(_floor(around, lengths))
+        run.add(_added(around, lengths))
         for protocol in curve.protocols():
             for level in curve.levels(protocol):
                 step = around.run("step", curve.populations(protocol, level), lengths.step_seconds)
-                made.steps.append(Step(protocol, level, step))
-        made.add(curve.rows(made.steps))
-        best = curve.best(made.steps)
-        made.add(overload.rows(overload.run(around, best, lengths.overload_turns, lengths.overload_seconds)))
+                steps.append(Step(protocol, level, step))
+        run.part.tables["Step curve, 1280×886"] = curve.table(steps)
+        run.add(curve.rows(steps))
+        plots.plot_latency(steps, run.folder / "latency.png")
+        best = curve.best(steps)
+        run.add(overload.rows(overload.run(around, best, lengths.overload_turns, lengths.overload_seconds)))
         for sizes in trouble.SIZES:
-            made.add(sizes.rows(around.run("sizes", sizes.populations(), lengths.trouble_seconds)))
+            run.add(sizes.rows(around.run("sizes", sizes.populations(), lengths.trouble_seconds)))
         alone = around.run("good", trouble.good(), lengths.trouble_seconds)
         for beside, others in (("slow clients", trouble.slow()), ("clients that leave", trouble.leavers())):
             watched = around.run(beside, [*trouble.good(), *others], lengths.trouble_seconds)
-            made.add(trouble.rows(beside, watched, alone, trouble.settled_in_flight(around)))
+            run.add(trouble.rows(beside, watched, alone, trouble.settled_in_flight(around)))
+        plots.plot_memory({"calls of every kind": memory}, run.folder / "memory_of_calls.png")
 
 
 def _floor(around: Arena, lengths: Lengths) -> list[Row]:
@@ -163,19 +151,24 @@ def _added(around: Arena, lengths: Lengths) -> list[Row]:
     ]
 
 
-def _rollouts(made: Report, lengths: Lengths) -> None:
-    done = rollouts.run(made.folder / "rollouts", lengths.rounds, lambda number: _tell(f"  round {number}"))
-    made.add(rollouts.rows(done, lengths.rounds))
+def _rollouts(run: Run) -> None:
+    rounds = run.lengths.rounds
+    run.add(
+        rollouts.rows(rollouts.run(run.folder / "rollouts", rounds, lambda number: _tell(f"  round {number}")), rounds)
+    )
 
 
-def _soak(made: Report, lengths: Lengths) -> None:
+def _soak(run: Run) -> None:
     with (
-        predictor(made.folder / "soak") as server,
+        predictor(run.folder / "soak") as server,
         arena(server) as around,
-        memory_of(server.process.pid) as memory,
+        memory_of(server.pid) as memory,
     ):
-        made.memories["soak"] = memory
-        made.add(soak.rows(around.run("soak", soak.populations(), lengths.soak_seconds), memory))
+        run.add(soak.rows(around.run("soak", soak.populations(), run.lengths.soak_seconds), memory))
+        plots.plot_memory({"soak": memory}, run.folder / "memory.png")
+
+
+PARTS: Mapping[str, Callable[[Run], None]] = {"calls": _calls, "rollouts": _rollouts, "soak": _soak}
 
 
 def _machine() -> dict[str, object]:

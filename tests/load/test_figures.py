@@ -9,7 +9,7 @@ from PIL import Image as PillowImage
 
 from tests.load import curve, overload, plots, rollouts, soak, trouble
 from tests.load.added import PIPELINE, added
-from tests.load.arena import ECHO, Memory, Watched
+from tests.load.arena import ECHO, Memory, Watched, refusals
 from tests.load.calls import OVERLOADED, Call, Ran
 from tests.load.curve import Step
 from tests.load.probes import Probed
@@ -26,7 +26,7 @@ def watched(
     calls = [Call(population, number * pace, 0.1, "ok", 200) for number in range(answered)]
     calls += [Call(population, number * 0.01, 0.01, OVERLOADED, 429) for number in range(refused)]
     probed = Probed({"live": [0.005] * 50, "ready": [0.005] * 50, ECHO: [0.001] * 100}, list(failed))
-    return Watched(Ran(calls, 0.0, seconds, 10.0, [0.002]), probed, 50.0)
+    return Watched(Ran(calls, 0.0, seconds, 10.0, [0.002]), probed, 50.0, [0.003])
 
 
 def figures(rows: list[Row]) -> list[float | None]:
@@ -67,8 +67,19 @@ def test_overload_is_held_against_the_best_level() -> None:
 
     assert rows[0].figure == pytest.approx(96.0, abs=0.5)
     assert rows[0].what.startswith("overload, 1.0 times")
-    assert figures(rows[1:]) == [10.0, 10.0, 2.0, 0, 5.0, 1.0, 1]
-    assert [row.holds for row in rows] == [True, True, None, None, True, True, None, False]
+    assert figures(rows[1:]) == [10.0, 10.0, 3.0, 2.0, 0, 5.0, 1.0, 1]
+    assert [row.holds for row in rows] == [True, True, None, None, None, True, True, None, False]
+
+
+def test_the_servers_log_tells_how_long_refusals_took() -> None:
+    log = [
+        b'{"message": "POST", "code": "overloaded", "seconds": 0.002}\n',
+        b'{"message": "POST", "code": "ok", "seconds": 2.0}\n',
+        b'{"message": "overloaded since then"}\n',
+        b"no JSON\n",
+    ]
+
+    assert refusals(log) == [0.002]
 
 
 def test_the_callers_of_an_overload_make_four_times_as_many_calls_as_can_be_answered() -> None:

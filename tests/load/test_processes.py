@@ -30,7 +30,7 @@ def test_every_kind_of_client_calls_a_real_server(tmp_path: Path) -> None:
 
     with (
         predictor(tmp_path, {"DRAIN_DELAY_SECONDS": "0"}) as server,
-        memory_of(server.process.pid) as memory,
+        memory_of(server.pid) as memory,
         arena(server) as around,
     ):
         watched = around.run("all kinds", populations, 4.0)

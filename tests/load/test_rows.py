@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.load.rows import Goal, Row, Table, report, rows_table
+from tests.load.rows import Goal, Row, rows_table
 
 
 @pytest.mark.parametrize(
@@ -47,9 +47,3 @@ def test_the_table_says_what_does_not_hold() -> None:
         "| p50, ms | 1.25 | – | – |",
         "| none | – | – | – |",
     ]
-
-
-def test_the_machine_stands_above_the_tables() -> None:
-    text = report({"processor": "one", "load_average_at_start": 0.5}, {"Figures": Table(("a",), [["b"]])})
-
-    assert text == "- processor: one\n- load average at start: 0.5\n\n## Figures\n\n| a |\n|---|\n| b |\n"
