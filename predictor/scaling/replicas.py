@@ -1,12 +1,13 @@
 """The classes that Ray Serve runs: one stage each, with the methods of its contract for callers on other machines.
 
 A replica builds its own stage alone, proves it, and answers with outcomes, never with exceptions. Swapper and restorer
-put orders of different requests together, as many as have come while the one before was at work: nobody is made to
-wait for company.
+put orders of different requests together: as many as have come while those before were at work, so that nobody is made
+to wait for company. Ray's batches alone would begin to fill before that, and be of one.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from predictor.scaling.outcomes import Ticket
 
 _log = logging.getLogger(__name__)
+_BATCH_SECONDS = 0.002
+"""For those that come at the same moment; an order that is alone waits no longer than this."""
 
 
 class DetectorReplica:
@@ -75,6 +78,8 @@ class SwapperReplica:
         if not self._together:
             _log.warning("crops come out otherwise in company than alone; requests are swapped one after another")
         self._desk = Desk(self._prove)
+        self._free = asyncio.Event()
+        self._free.set()
         self._swap_orders.set_max_batch_size(int(settings["ray_batch"]))  # type: ignore[attr-defined]  # Ray's decorator adds it
 
     async def describe(self) -> SwapperFacts:
@@ -93,13 +98,18 @@ class SwapperReplica:
         """Swap the crops of one request, maybe together with those of others."""
         order = Order(ticket, crops, identities)
         try:
+            await self._free.wait()
             return await self._swap_orders(order)
         finally:
             order.given_up = True
 
-    @serve.batch(batch_wait_timeout_s=0)
+    @serve.batch(batch_wait_timeout_s=_BATCH_SECONDS)
     async def _swap_orders(self, orders: list[Order]) -> list[Outcome]:
-        return await self._desk.answer_all(orders, self._swapped, together=self._together)
+        self._free.clear()
+        try:
+            return await self._desk.answer_all(orders, self._swapped, together=self._together)
+        finally:
+            self._free.set()
 
     def _swapped(self, orders: Sequence[Order], check: Check) -> list[list[SwappedCrop]]:
         crops, identities = _joined(orders, 0), _joined(orders, 1)
@@ -129,6 +139,8 @@ class RestorerReplica:
             _log.warning("crops come out otherwise in company than alone; requests are restored one after another")
         self._prove()
         self._desk = Desk(self._prove)
+        self._free = asyncio.Event()
+        self._free.set()
         self._restore_orders.set_max_batch_size(int(settings["ray_batch"]))  # type: ignore[attr-defined]  # as above
 
     async def describe(self) -> RestorerFacts:
@@ -140,6 +152,7 @@ class RestorerReplica:
         """Restore the crops of one request, maybe together with those of others."""
         order = Order(ticket, crops)
         try:
+            await self._free.wait()
             return await self._restore_orders(order)
         finally:
             order.given_up = True
@@ -148,9 +161,13 @@ class RestorerReplica:
         """Tell where crops show the face."""
         return await self._desk.answer(Order(ticket), lambda _: self._parsed(crops))
 
-    @serve.batch(batch_wait_timeout_s=0)
+    @serve.batch(batch_wait_timeout_s=_BATCH_SECONDS)
     async def _restore_orders(self, orders: list[Order]) -> list[Outcome]:
-        return await self._desk.answer_all(orders, self._restored, together=self._together)
+        self._free.clear()
+        try:
+            return await self._desk.answer_all(orders, self._restored, together=self._together)
+        finally:
+            self._free.set()
 
     def _restored(self, orders: Sequence[Order], _: Check) -> list[list[Image]]:
         return _parted(self._restorer.restore(_joined(orders, 0)), orders)

@@ -11,10 +11,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pytest
 from ray import serve
 
-from predictor.scaling import workshop
+from predictor.faces import Identity, Image
+from predictor.scaling import replicas, workshop
+from predictor.scaling.outcomes import Running
 from tests.unit.fakes import FakeDetector, FakeEmbedder, FakeParser, FakeRestorer, FakeSwapper, FakeUpsampler
 
 
@@ -85,14 +88,20 @@ def event_loop() -> Iterator[asyncio.AbstractEventLoop]:
     loop.close()
 
 
+def noisy(crop: Image, identity: Identity) -> Image:
+    """A swap that no two crops or identities share."""
+    mixed: Image = crop // 2 + np.resize(identity.crop.image, crop.shape) // 3
+    return mixed
+
+
 @dataclass
 class FakeBuilder:
     """Builds fakes."""
 
     a_detector: FakeDetector = field(default_factory=FakeDetector)
     an_embedder: FakeEmbedder | None = None
-    a_swapper: FakeSwapper = field(default_factory=FakeSwapper)
-    a_restorer: FakeRestorer = field(default_factory=FakeRestorer)
+    a_swapper: FakeSwapper = field(default_factory=lambda: FakeSwapper(paint=noisy))
+    a_restorer: FakeRestorer = field(default_factory=lambda: FakeRestorer(paint=lambda crop: 255 - crop))
     a_parser: FakeParser | None = None
     an_upsampler: FakeUpsampler = field(default_factory=FakeUpsampler)
 
@@ -108,7 +117,7 @@ class FakeWorkshop:
     """What replicas are built by."""
 
     builder: FakeBuilder
-    running: workshop.Running = field(default_factory=lambda: workshop.Running((), ()))
+    running: Running = field(default_factory=lambda: Running((), ()))
 
 
 @dataclass
@@ -128,5 +137,6 @@ class ReplicaContext:
 def inside_a_replica(monkeypatch: pytest.MonkeyPatch, builder: FakeBuilder | None = None) -> None:
     """Let replicas be made in this process, of fakes if a builder is given."""
     monkeypatch.setattr(serve, "get_replica_context", ReplicaContext)
+    monkeypatch.setattr(replicas, "configure_logging", lambda _: None)  # pytest's own handlers stay
     if builder:
         monkeypatch.setattr(workshop, "workshop", lambda _settings, _stage: FakeWorkshop(builder))
