@@ -1,6 +1,6 @@
 """What the cluster of the tests makes of each values file of the chart's ci/; the chart's README says the same."""
 
-INSTALLED = {"canary", "cpu", "keda", "runtime-mode"}
+INSTALLED = {"canary", "cpu", "keda", "ray", "runtime-mode"}
 DRY = {
     "both": "a GPU",
     "gpu": "a GPU, the RuntimeClass nvidia, and a way to the weights",

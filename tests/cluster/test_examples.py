@@ -16,7 +16,7 @@ from tests.cluster.weights import MANIFEST, Weights
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
 
 EXAMPLES = {path.name.removesuffix("-values.yaml"): path for path in sorted((CHART / "ci").glob("*-values.yaml"))}
-ELSEWHERE = {"keda": "test_scaling.py", "runtime-mode": "test_weights.py"}
+ELSEWHERE = {"keda": "test_scaling.py", "ray": "test_ray.py", "runtime-mode": "test_weights.py"}
 """Installed by other tests, which need what they give."""
 
 

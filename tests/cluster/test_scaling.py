@@ -48,7 +48,7 @@ def _called_steadily(client: Client, *namespaces: Namespace) -> Iterator[None]:
         for each in namespaces
         for caller in (f"rest-new={each.url()}", f"rest-kept={each.url()}", f"grpc-kept={each.grpc()}")
     ]
-    with client.calling(*callers, pause=2) as steady:
+    with client.calling(*callers, pause=3) as steady:
         yield
     assert steady.report.failures == []
     assert min(steady.report.calls.values()) > 5
@@ -79,7 +79,7 @@ def test_hpas_scale_on_cpu_that_of_the_chart_back_as_well(
     """Two services at once, for it takes long. KServe's own HPA drops `behavior`: it comes down after five minutes."""
     _skip_without("apiservice", "v1beta1.metrics.k8s.io")
     ours, kserves = client.namespace, new_namespace()
-    ours.install({**_TIGHT, "autoscaling": {"class": "external", "target": 150, "behavior": _AT_ONCE}})
+    ours.install({**_TIGHT, "autoscaling": {"class": "external", "target": 100, "behavior": _AT_ONCE}})
     kserves.install({**_TIGHT, "autoscaling": {"class": "hpa", "target": 100}})
     for namespace in (ours, kserves):
         namespace.roll_out()

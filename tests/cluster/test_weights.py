@@ -11,7 +11,7 @@ import pytest
 from tests.cluster.callers import Client, pod
 from tests.cluster.conftest import Steps
 from tests.cluster.kubernetes import CHART, SMALL, Manifest, Namespace, until
-from tests.cluster.weights import CLAIM, LICENCE, MANIFEST, MISSING, RECIPE, Weights
+from tests.cluster.weights import CLAIM, FILES, LICENCE, MANIFEST, MISSING, NOT_PULLED, RECIPE, Weights
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(400)]
 
@@ -97,9 +97,10 @@ def test_a_job_pulls_the_weights_onto_a_claim(namespace: Namespace, weights: Wei
     ports: Manifest = {"selector": {"app": "mirror"}, "ports": [{"port": 8000}]}
     namespace.apply(mirror, {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "mirror"}, "spec": ports})
     weights.claim(namespace, "pulled", name="faceswap-weights")
+    files = [name for name in FILES if name != NOT_PULLED]
 
     with steps.timed("install to the end of the Job"):
-        pull = {"claim": {"name": "faceswap-weights"}, "pull": {"enabled": True}}
+        pull = {"claim": {"name": "faceswap-weights"}, "pull": {"enabled": True, "files": files}}
         namespace.install({**SMALL, "model": RECIPE, "weights": pull})
         namespace.kubectl(
             *("wait", "--for=condition=complete", "--timeout=60s"),
@@ -108,7 +109,7 @@ def test_a_job_pulls_the_weights_onto_a_claim(namespace: Namespace, weights: Wei
     with steps.timed("end of the Job to a ready pod"):
         namespace.roll_out()
 
-    assert namespace.in_server("ls", "/mnt/models").split() >= ["gfpgan_1.4.onnx", "inswapper_128.onnx"]
+    assert set(namespace.in_server("ls", "/mnt/models").split()) >= set(FILES)
 
 
 REASONS = {"incomplete": MISSING, "licensed": f"set PREDICTOR_ACCEPTED_LICENCES={LICENCE}"}

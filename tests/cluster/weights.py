@@ -13,6 +13,8 @@ from tests.cluster.kubernetes import Manifest, Namespace, run
 
 CLAIM = "weights"
 FILES = ("w600k_r50.onnx", "inswapper_128.onnx", "gfpgan_1.4.onnx", "real_esrgan_x4v3.onnx")
+NOT_PULLED = "w600k_r50.onnx"
+"""Comes in an archive, which would be looked for in the network first."""
 MISSING = "inswapper_128.onnx"
 LICENCE = "to-be-accepted"
 MANIFEST = "/mnt/models/manifest.toml"
@@ -28,8 +30,8 @@ _SECONDS = 120
 class Weights:
     """A folder of the node with folders in it, each with its manifest.
 
-    `complete` is of full size; `small`, `incomplete` and `licensed` are tiny; `pulled` holds a manifest only, whose
-    files are those of `small`, to be had from MIRROR.
+    `complete` is of full size; `small`, `incomplete` and `licensed` are tiny; `pulled` holds NOT_PULLED and
+    a manifest, by which the other files are to be had from MIRROR.
     """
 
     folder: str
@@ -80,7 +82,18 @@ def weights_on_node(namespace: Namespace) -> Iterator[Weights]:
     weights = Weights(f"/var/tmp/{namespace.name}")
     weights.claim(namespace)
     script = (_INSIDE / "write_weights.py").read_text()
-    given = ("--missing", MISSING, "--licence", LICENCE, "--mirror", MIRROR, "--names", *FILES)
+    given = (
+        "--missing",
+        MISSING,
+        "--licence",
+        LICENCE,
+        "--mirror",
+        MIRROR,
+        "--not-pulled",
+        NOT_PULLED,
+        "--names",
+        *FILES,
+    )
     try:
         _root_pod(namespace, "writer", ["python", "-c", script, "/weights", *given])
         yield weights

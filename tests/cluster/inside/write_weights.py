@@ -15,6 +15,7 @@ parser.add_argument("--names", nargs="+")
 parser.add_argument("--missing")
 parser.add_argument("--licence")
 parser.add_argument("--mirror")
+parser.add_argument("--not-pulled")
 options = parser.parse_args()
 
 write(options.folder / "complete", "full", options.names)
@@ -29,10 +30,11 @@ for variety in ("complete", "small", "incomplete"):
 write_manifest(options.folder / "licensed", options.licence, needs_acceptance=True)
 (options.folder / "incomplete" / options.missing).unlink()
 
-# only the manifest is there; whoever pulls runs as another user
+# the others are to be pulled, by whoever that is
 pulled = options.folder / "pulled"
 pulled.mkdir()
 pulled.chmod(0o777)
+os.link(options.folder / "small" / options.not_pulled, pulled / options.not_pulled)
 manifest = (options.folder / "small" / "manifest.toml").read_text()
 from_mirror = re.sub(r'^(\[files\."(.+)"\])$', rf'\1\nurl = "{options.mirror}/\2"', manifest, flags=re.MULTILINE)
 (pulled / "manifest.toml").write_text(from_mirror)
