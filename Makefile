@@ -26,16 +26,17 @@ FLAVOURS := cpu openvino cuda ray
 
 # The image: its flavour, its name, and what builds it. BASE is another base image than the public one.
 TARGET ?= cpu
-IMAGE ?= localhost/faceswap-predictor:dev$(if $(filter gpu,$(TARGET)),-gpu)
+IMAGE ?= localhost/faceswap-predictor:dev$(if $(filter gpu ray,$(TARGET)),-$(TARGET))
 BUILDERS := docker podman buildah
 # Of a remote only what anybody may read: no address of this machine, no name and password.
 REMOTE = git remote get-url origin 2>/dev/null | sed -nE 's|^(https://)([^/@]*@)?|\1|p'
 LABELS = --build-arg VERSION=$$(sed -nE 's/^__version__ = "(.*)"/\1/p' predictor/__init__.py) \
 	--build-arg REVISION=$$(git describe --always --dirty --abbrev=40 --exclude='*' 2>/dev/null) --build-arg SOURCE=$$($(REMOTE))
 
+RAY_IMAGE := localhost/faceswap-predictor:dev-ray
 TEST_CLUSTER = $(BIN)/python -m pytest -m cluster tests/cluster $(TESTS)
 
-.PHONY: help demo serve test check manifests render parity bench bench-memory image test-cluster lock setup setup-torch
+.PHONY: help demo serve test check manifests render parity bench bench-memory load image test-cluster lock setup setup-torch
 
 help:  ## list the words
 	@echo "make WORD"
@@ -73,9 +74,12 @@ bench: $(TORCH_STAMP)  ## ours against the peers' own packages, in turns; QUICK=
 bench-memory: $(TORCH_STAMP)
 	@$(TORCH_BIN)/python -m predictor.bench.memory --output out/bench
 
+load: $(STAMP)  ## the server under load on loopback: table and plots in out/load; QUICK=1 takes 5 minutes, the whole about 25
+	@$(BIN)/python -m tests.load.run --output out/load $(if $(QUICK),--quick)
+
 # A builder counts if it answers: docker is often there without its daemon. CLUSTER is a program whose word `build` is
 # buildah's, with a base image of its own.
-image:  ## build the container image with docker, podman or buildah; TARGET=gpu for CUDA, IMAGE=name:tag
+image:  ## build the container image with docker, podman or buildah; TARGET=gpu for CUDA, ray for many nodes, IMAGE=name:tag
 	@builder="$(CLUSTER)"; for each in $(if $(CLUSTER),,$(BUILDERS)); do \
 		[ -n "$$builder" ] || ! $$each info >/dev/null 2>&1 || builder=$$each; done; \
 	[ -n "$$builder" ] || { echo "none of '$(BUILDERS)' is installed and answers" >&2; exit 1; }; \
@@ -84,16 +88,17 @@ image:  ## build the container image with docker, podman or buildah; TARGET=gpu 
 
 # Where CLUSTER starts one of its own, that one is taken down whatever happens. Else KUBECONFIG names it, and LOAD is what
 # gives it an image; kind's and minikube's are known by their contexts.
-test-cluster: $(STAMP)  ## run tests/cluster, with the image built and loaded, on the KServe of KUBECONFIG or CLUSTER=…
+test-cluster: $(STAMP)  ## run tests/cluster, with both images built and loaded, on the KServe of KUBECONFIG or CLUSTER=…
 	@$(MAKE) image TARGET=cpu
+	@$(MAKE) image TARGET=ray IMAGE=$(RAY_IMAGE)
 ifneq ($(CLUSTER),)
-	@trap '$(CLUSTER) down' EXIT && $(CLUSTER) up && $(CLUSTER) load $(IMAGE) && $(CLUSTER) exec $(TEST_CLUSTER)
+	@trap '$(CLUSTER) down' EXIT && $(CLUSTER) up && $(CLUSTER) load $(IMAGE) && $(CLUSTER) load $(RAY_IMAGE) && $(CLUSTER) exec $(TEST_CLUSTER)
 else
 	@load="$(LOAD)"; [ -n "$$load" ] || case $$(kubectl config current-context) in \
 		kind-*) load="kind load docker-image --name $$(kubectl config current-context | cut -c 6-)" ;; \
 		minikube) load="minikube image load" ;; \
 		*) echo "how is this cluster given an image? make test-cluster LOAD='program that takes its name'" >&2; exit 1 ;; esac; \
-	$$load $(IMAGE) && $(TEST_CLUSTER)
+	$$load $(IMAGE) && $$load $(RAY_IMAGE) && $(TEST_CLUSTER)
 endif
 
 lock: $(STAMP)  ## resolve the lock files anew, and prove each by installing it

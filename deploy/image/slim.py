@@ -19,6 +19,7 @@ NEVER_READ = (
     "**/tests",  # of numpy, scipy, pandas and others
     "onnx/backend/test",  # networks and data of ONNX's own conformance tests
     "kubernetes/aio",  # the asynchronous client; aiohttp, which it imports, stands in no lock
+    "ray/jars",  # of Ray's Java; and there is no Java
     "openvino/include",  # for compilers, and there is none
     "openvino/libs/*_intel_gpu_plugin.so",  # we ask for the device CPU only
     "openvino/libs/cache.json",  # kernels of that plugin

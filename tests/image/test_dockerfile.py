@@ -18,6 +18,7 @@ from predictor.settings import cache_folder
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = (ROOT / "Dockerfile.kserve").read_text()
+TARGETS = ("cpu", "gpu", "ray")
 IGNORED = (ROOT / ".dockerignore").read_text().splitlines()
 
 
@@ -82,7 +83,7 @@ def test_every_stage_begins_with_the_one_base_or_an_earlier_stage() -> None:
     assert all(_parent(stage) == "${BASE}" or _parent(stage) in names[:number] for number, stage in enumerate(names))
 
 
-@pytest.mark.parametrize(("target", "lock"), [("cpu", "openvino"), ("gpu", "cuda")])
+@pytest.mark.parametrize(("target", "lock"), [("cpu", "openvino"), ("gpu", "cuda"), ("ray", "ray")])
 def test_a_target_holds_what_one_lock_file_says(target: str, lock: str) -> None:
     packages, app = _copied_from(target)[0], _copied_from(target)[-1]
 
@@ -120,7 +121,7 @@ def _needs(package: str) -> set[str]:
     return {canonicalize_name(package)}.union(*map(_needs, needed))
 
 
-@pytest.mark.parametrize("target", ["cpu", "gpu"])
+@pytest.mark.parametrize("target", TARGETS)
 def test_an_image_serves_as_a_user_of_group_0_that_no_file_knows(target: str) -> None:
     assert [json.loads(text) for text in _words(target, "ENTRYPOINT")] == [["python", "-m", "predictor"]]
     assert [json.loads(text) for text in _words(target, "CMD")] == [["serve"]]
@@ -129,7 +130,7 @@ def test_an_image_serves_as_a_user_of_group_0_that_no_file_knows(target: str) ->
     assert "--chown" not in DOCKERFILE
 
 
-@pytest.mark.parametrize("target", ["cpu", "gpu"])
+@pytest.mark.parametrize("target", TARGETS)
 def test_an_image_writes_to_tmp_only(target: str, monkeypatch: pytest.MonkeyPatch) -> None:
     environment = _environment(target)
     for name, value in environment.items():
@@ -140,7 +141,7 @@ def test_an_image_writes_to_tmp_only(target: str, monkeypatch: pytest.MonkeyPatc
     assert str(cache_folder()).startswith("/tmp/")  # noqa: S108
 
 
-@pytest.mark.parametrize("target", ["cpu", "gpu"])
+@pytest.mark.parametrize("target", TARGETS)
 def test_an_image_finds_no_module_where_it_can_be_written(target: str) -> None:
     environment = _environment(target)
 
@@ -153,7 +154,24 @@ def test_an_image_takes_no_device_that_the_cluster_did_not_give() -> None:
     assert _environment("gpu")["NVIDIA_DRIVER_CAPABILITIES"] == "compute,utility"
 
 
-@pytest.mark.parametrize("target", ["cpu", "gpu"])
+@pytest.mark.parametrize("target", TARGETS)
+def test_an_image_holds_the_licences_of_its_packages(target: str) -> None:
+    packages = _copied_from(target)[0]
+
+    assert any("image/licences.py /venv /licenses" in run for run in _words(packages, "RUN"))
+    assert f"--from={packages} /licenses /licenses" in _words(target, "COPY")
+
+
+def test_the_image_of_ray_has_what_kuberay_calls_and_is_no_root_afterwards() -> None:
+    (installs,) = [run for run in _words("ray", "RUN") if "apt-get install" in run]
+
+    assert installs.split(" && ")[1].split()[-1] == "wget"
+    assert "rm -rf /var/lib/apt/lists/*" in installs
+    assert _words("ray", "USER")[-1] != "0:0"
+    assert _environment("ray")["RAY_USAGE_STATS_ENABLED"] == "0"
+
+
+@pytest.mark.parametrize("target", TARGETS)
 def test_an_image_says_what_it_is(target: str) -> None:
     labels = re.findall(r"org\.opencontainers\.image\.(\w+)=\"(.+?)\"", " ".join(_words(target, "LABEL")))
 

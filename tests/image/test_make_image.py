@@ -93,11 +93,12 @@ def test_make_image_names_the_builders_where_none_answers(machine: Machine) -> N
     assert "none of 'docker podman buildah' is installed and answers" in made.errors
 
 
-def test_make_image_gives_the_gpu_image_a_name_of_its_own(machine: Machine) -> None:
-    made = machine.has("docker").make_image("TARGET=gpu")
+@pytest.mark.parametrize("target", ["gpu", "ray"])
+def test_make_image_gives_the_others_names_of_their_own(machine: Machine, target: str) -> None:
+    made = machine.has("docker").make_image(f"TARGET={target}")
 
-    assert _option(made.built, "--target") == "gpu"
-    assert _option(made.built, "--tag") == "localhost/faceswap-predictor:dev-gpu"
+    assert _option(made.built, "--target") == target
+    assert _option(made.built, "--tag") == f"localhost/faceswap-predictor:dev-{target}"
 
 
 def test_make_image_takes_another_name_and_another_base(machine: Machine) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 IMAGE = "localhost/faceswap-predictor:dev"
+RAY_IMAGE = f"{IMAGE}-ray"
 PROGRAM = """#!/bin/sh
 echo "$(basename "$0") $*" >> "$CALLS"
 [ "$1 $2" != "config current-context" ] || echo "$CONTEXT"
@@ -50,11 +51,13 @@ def test_a_cluster_of_its_own_is_built_for_started_loaded_used_and_taken_down(ma
     made = make(machine, "CLUSTER=cluster")
 
     assert made.code == 0, made.errors
-    build, *others = made.calls
-    assert build.startswith("cluster build --file Dockerfile.kserve --target cpu")
+    build, build_ray, *others = made.calls
+    assert build.startswith(f"cluster build --file Dockerfile.kserve --target cpu --tag {IMAGE} ")
+    assert build_ray.startswith(f"cluster build --file Dockerfile.kserve --target ray --tag {RAY_IMAGE} ")
     assert others == [
         "cluster up",
         f"cluster load {IMAGE}",
+        f"cluster load {RAY_IMAGE}",
         f"cluster exec {machine}/venv/bin/python -m pytest -m cluster tests/cluster",
         "cluster down",
     ]
@@ -83,7 +86,7 @@ def test_the_cluster_of_the_kubeconfig_is_given_the_image(machine: Path, context
     made = make(machine, context=context)
 
     assert made.code == 0, made.errors
-    assert f"{load} {IMAGE}" in made.calls
+    assert {f"{load} {IMAGE}", f"{load} {RAY_IMAGE}"} <= set(made.calls)
     assert made.calls[-1] == "python -m pytest -m cluster tests/cluster"
 
 
@@ -93,4 +96,5 @@ def test_a_cluster_that_nobody_knows_is_given_it_as_the_user_says(machine: Path)
 
     assert unknown.code != 0
     assert "make test-cluster LOAD=" in unknown.errors
-    assert told.calls[-2:] == [f"push {IMAGE}", "python -m pytest -m cluster tests/cluster"]
+    pytest_call = "python -m pytest -m cluster tests/cluster"
+    assert told.calls[-3:] == [f"push {IMAGE}", f"push {RAY_IMAGE}", pytest_call]

@@ -19,8 +19,9 @@ _WORTH_SHARING = 200
 
 
 def of_crd(crd: Schema) -> Schema:
-    """Return the strict schema of a CRD's only version, without its status."""
-    (version,) = cast("list[Schema]", cast("Schema", crd["spec"])["versions"])
+    """Return the strict schema of the version that a CRD stores, without its status."""
+    versions = cast("list[Schema]", cast("Schema", crd["spec"])["versions"])
+    (version,) = [each for each in versions if each["storage"]]
     made = cast("Schema", strict(cast("Schema", version["schema"])["openAPIV3Schema"]))
     fields = cast("Schema", made["properties"])
     fields.pop("status", None)

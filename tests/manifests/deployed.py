@@ -43,6 +43,11 @@ FILES = {
         {**_WEIGHTS, "mode": "runtime"},
         ("servingruntime.yaml",),
     ),
+    "rayservice.yaml": Deployed(
+        "# The predictor over many nodes: a RayService of KubeRay, its head, which takes the calls, and two workers.\n",
+        {"cpu": {"enabled": False}, "ray": {"enabled": True}},
+        ("rayservice.yaml",),
+    ),
     "weights-pvc.yaml": Deployed(
         "# A claim for the files of weights, and a Job that pulls them onto it.\n" + _NO_LICENCE.format(done="pulled"),
         _WEIGHTS,

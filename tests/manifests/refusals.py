@@ -7,6 +7,10 @@ from typing import Any, NamedTuple
 _CLAIMS = [{"uri": "pvc://weights", "mountPath": "/mnt/models"}, {"uri": "pvc://weights", "mountPath": "/mnt/more"}]
 _SUB_PATHS = [{"uri": "pvc://weights/new", "mountPath": "/mnt/models"}, {"uri": "s3://more", "mountPath": "/mnt/more"}]
 _GPU = {"cpu": {"enabled": False}}
+_RAY_WEIGHTS = (
+    "storageUris and destinations.storageUri are fetched by KServe, and no RayService has it: give weights.claim and "
+    "destinations.pvc, and move these under cpu or gpu"
+)
 _KNATIVE = {"deploymentMode": "Knative", "grpc": {"enabled": False}}
 
 
@@ -22,7 +26,7 @@ REFUSALS = [
     Refusal(
         "no service",
         {"cpu": {"enabled": False}},
-        "cpu.enabled and gpu.enabled are both false: there would be no predictor; enable one",
+        "cpu.enabled, gpu.enabled and ray.enabled are all false: there would be no predictor; enable one",
     ),
     Refusal(
         "name of a service",
@@ -319,5 +323,72 @@ REFUSALS = [
         "PodMonitor in Knative",
         {**_KNATIVE, "podMonitor": {"enabled": True}},
         "podMonitor is for Standard: Knative renames the port it reads; leave scrapeAnnotations on",
+    ),
+    Refusal(
+        "name of a RayService",
+        {"fullnameOverride": "a" * 44, "cpu": {"enabled": False}, "ray": {"enabled": True}},
+        f'"{"a" * 44}-ray" cannot be the name of a RayService: small letters, digits and dashes, a letter first, 47 '
+        "characters; choose another release name or fullnameOverride",
+    ),
+    Refusal(
+        "weights that KServe fetches, for Ray",
+        {"ray": {"enabled": True}, "storageUris": [{"uri": "s3://weights"}]},
+        _RAY_WEIGHTS,
+    ),
+    Refusal(
+        "destinations that KServe fetches, for Ray",
+        {"ray": {"enabled": True, "destinations": {"storageUri": "s3://portraits"}}},
+        _RAY_WEIGHTS,
+    ),
+    Refusal(
+        "Ray without weights",
+        {"ray": {"enabled": True, "model": {"recipe": "onnx"}}},
+        "model.recipe onnx needs weights: give storageUris or weights.claim or, where the image holds them, "
+        "model.weightsDir",
+    ),
+    Refusal(
+        "the peers' own pipeline behind Ray",
+        {"ray": {"enabled": True, "model": {"recipe": "reference", "weightsDir": "/weights"}}},
+        "model.recipe reference runs the peers' own pipeline in one piece; it cannot go behind Ray: set "
+        "ray.model.recipe",
+    ),
+    Refusal(
+        "variable of Ray",
+        {"ray": {"enabled": True, "extraEnv": [{"name": "RAY_USAGE_STATS_ENABLED", "value": "1"}]}},
+        "extraEnv: RAY_USAGE_STATS_ENABLED is written by the chart; use the value it has for that (model, rest, grpc, "
+        "storageUris, destinations)",
+    ),
+    Refusal(
+        "network policy and Ray",
+        {"ray": {"enabled": True}, "networkPolicy": {"enabled": True}},
+        "networkPolicy covers no RayService, whose own ports run code for whoever reaches them: move it under cpu or "
+        "gpu, and write one for app.kubernetes.io/component: ray in extraObjects",
+    ),
+    Refusal(
+        "a node of Ray without a bound of memory",
+        {"ray": {"enabled": True, "workers": {"resources": {"limits": {"memory": None}}}}},
+        "ray.workers.resources.limits.memory is missing: Ray would count on all the memory of the node",
+    ),
+    Refusal(
+        "fewer workers than the least",
+        {"ray": {"enabled": True, "workers": {"min": 3, "max": 2}}},
+        "ray.workers.max is less than ray.workers.min",
+    ),
+    Refusal(
+        "replicas from many to few",
+        {"ray": {"enabled": True, "stages": {"replicas": "4-1"}}},
+        "ray.stages.replicas 4-1: the most are less than the least",
+    ),
+    Refusal(
+        "replicas without a place",
+        {"ray": {"enabled": True, "stages": {"replicas": "3"}}},
+        "ray.stages: four stages have 12 replicas at least, and ray.workers.min workers places for 8; raise "
+        "ray.workers, or lower ray.stages.cpus",
+    ),
+    Refusal(
+        "an old cluster that goes too early",
+        {"ray": {"enabled": True, "deletionDelaySeconds": 119}},
+        "ray.deletionDelaySeconds 119: calls would end with the old cluster; twice ray.connectionSeconds and "
+        "model.graceSeconds are 120",
     ),
 ]

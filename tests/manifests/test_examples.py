@@ -15,7 +15,7 @@ CASES = [pytest.param({}, id="defaults"), *(pytest.param(read_values(path), id=p
 def test_there_is_an_example_of_everything_we_promise() -> None:
     names = [path.name.removesuffix("-values.yaml") for path in EXAMPLES]
 
-    promised = "both canary cpu gpu gpu-mig keda knative offline openshift runtime-mode"
+    promised = "both canary cpu gpu gpu-mig keda knative offline openshift ray runtime-mode"
     assert sorted(names) == promised.split()
 
 
@@ -54,6 +54,8 @@ def test_the_notes_name_every_service_and_hold_a_call(values: dict[str, object])
             f"{service['metadata']['name']}: {service['metadata']['annotations']['serving.kserve.io/deploymentMode']}"
             in notes
         )
+    for service in of_kind("RayService", manifests(values)):
+        assert f"{service['metadata']['name']}: a RayService" in notes
     assert "/v1/models/faceswap:predict" in notes
     assert "<no value>" not in notes
 
@@ -74,14 +76,16 @@ def test_strict_schemas_refuse_a_typo() -> None:
     assert "container" in str(problems(pod))
 
 
-def test_the_schemas_here_are_those_of_kserve() -> None:
+def test_the_schemas_here_are_those_of_kserve_and_kuberay() -> None:
     from tests.manifests.vendor import SOURCES, vendored  # noqa: PLC0415  # only where KServe's CRDs lie beside us
 
-    crds = Path(__file__).parents[3] / "shared" / "crds"
-    if not crds.is_dir():
-        pytest.skip("KServe's own CRDs are not beside this clone (../shared/crds)")
+    shared = Path(__file__).parents[3] / "shared"
+    folders = [shared / "crds", shared / "cluster" / "manifests" / "crds"]
+    if not all(folder.is_dir() for folder in folders):
+        pytest.skip("the CRDs of KServe and KubeRay are not beside this clone (../shared)")
 
     from tests.manifests.validation import SCHEMAS  # noqa: PLC0415
 
-    for name in SOURCES:
-        assert (SCHEMAS / name).read_text() == vendored(crds, name)
+    for name, source in SOURCES.items():
+        (folder,) = [each for each in folders if (each / source).is_file()]
+        assert (SCHEMAS / name).read_text() == vendored(folder, name)

@@ -12,13 +12,13 @@ import yaml
 
 import predictor
 from predictor.settings import Settings
-from tests.manifests.chart import CHART, container, environment
+from tests.manifests.chart import CHART, container, environment, manifests, of_kind
 
 VALUES = (CHART / "values.yaml").read_text()
 SCHEMA = json.loads((CHART / "values.schema.json").read_text())
 # The chart knows these better than a user: from rest, grpc, storage and destinations.
 WRITTEN_BY_THE_CHART = {"http_port", "grpc_port", "destinations_dir"}
-# Of `serve --scale ray`, which a RayService runs and no InferenceService.
+# Not of an InferenceService: `ray` has a value for each.
 OF_RAY = "ray_"
 
 
@@ -86,7 +86,7 @@ def test_every_key_of_the_schema_has_a_default_to_see() -> None:
     given = _given(yaml.safe_load(VALUES))
     # what a service says again, what a list or map holds, and what nothing but a user can say
     optional = re.compile(
-        r"^(cpu|gpu|canary\.image|canary\.model|probes\.\w+|strategy|autoscaling\.behavior)\.|^global$"
+        r"^(cpu|gpu|ray|canary\.image|canary\.model|probes\.\w+|strategy|autoscaling\.behavior)\.|^global$"
     )
 
     unseen = {key for key in _keys(SCHEMA) - given if not optional.match(key)}
@@ -96,7 +96,7 @@ def test_every_key_of_the_schema_has_a_default_to_see() -> None:
 
 def test_every_key_of_a_service_may_be_repeated_under_cpu_and_gpu() -> None:
     shared = {
-        *("cpu", "gpu", "global", "nameOverride", "fullnameOverride", "commonLabels", "commonAnnotations"),
+        *("cpu", "gpu", "ray", "global", "nameOverride", "fullnameOverride", "commonLabels", "commonAnnotations"),
         *("serviceAccount", "weights", "grafanaDashboard", "tests", "extraObjects"),
     }
     of_a_service = set(SCHEMA["properties"]) - shared
@@ -113,6 +113,23 @@ def test_every_setting_of_the_predictor_has_a_value() -> None:
 
     of_an_inference_service = {name for name in Settings.model_fields if not name.startswith(OF_RAY)}
     assert names == of_an_inference_service - WRITTEN_BY_THE_CHART
+
+
+def test_every_setting_of_ray_reaches_the_predictor(monkeypatch: pytest.MonkeyPatch) -> None:
+    stages = {"replicas": "2-3", "cpus": 0.125, "gpus": 0.5, "batch": 4}
+    ray = {"enabled": True, "stages": stages, "connectionSeconds": 20}
+    (made,) = of_kind("RayService", manifests({"ray": ray}))
+    cluster = made["spec"]["rayClusterConfig"]
+    groups = [cluster["headGroupSpec"], *cluster["workerGroupSpecs"]]
+
+    on_head, on_worker = (environment(group["template"]["spec"]["containers"][0]) for group in groups)
+
+    for name, given in on_head.items():
+        monkeypatch.setenv(name, given)
+    read = Settings().model_dump(include={name for name in Settings.model_fields if name.startswith(OF_RAY)})
+    expected = {f"ray_{name}": value for name, value in stages.items()}
+    assert read == expected | {"ray_connection_seconds": 20}
+    assert on_head == on_worker
 
 
 @pytest.mark.parametrize(

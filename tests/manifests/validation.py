@@ -18,6 +18,7 @@ _FILES = {
     "ServingRuntime": "servingruntime.json",
     "ClusterServingRuntime": "servingruntime.json",
     "PodMonitor": "podmonitor.json",
+    "RayService": "rayservice.json",
 }
 
 

@@ -1,4 +1,4 @@
-"""Write schemas/ anew from a folder of KServe's CRDs: `python -m tests.manifests.vendor FOLDER`."""
+"""Write schemas/ anew from folders of KServe's and KubeRay's CRDs: `python -m tests.manifests.vendor FOLDER…`."""
 
 from __future__ import annotations
 
@@ -14,11 +14,13 @@ from tests.manifests.validation import SCHEMAS
 SOURCES = {
     "inferenceservice.json": "serving.kserve.io_inferenceservices.yaml",
     "servingruntime.json": "serving.kserve.io_servingruntimes.yaml",
+    "rayservice.json": "ray.io_rayservices.yaml",
 }
 # Predictors of other frameworks and other components: none of them can stand in a manifest of ours.
 UNUSED = (
     *("transformer", "explainer", "workerSpec", "ephemeralContainers"),
     *("sklearn", "xgboost", "tensorflow", "pytorch", "triton", "onnx", "huggingface", "pmml", "lightgbm", "paddle"),
+    *("gcsFaultToleranceOptions", "headService", "enableIngress", "numOfHosts", "scaleStrategy", "managedBy"),
 )
 
 
@@ -29,5 +31,7 @@ def vendored(crds: Path, name: str) -> str:
 
 
 if __name__ == "__main__":
-    for file in SOURCES:
-        (SCHEMAS / file).write_text(vendored(Path(sys.argv[1]), file))
+    folders = [Path(word) for word in sys.argv[1:]]
+    for name, source in SOURCES.items():
+        (folder,) = [each for each in folders if (each / source).is_file()]
+        (SCHEMAS / name).write_text(vendored(folder, name))

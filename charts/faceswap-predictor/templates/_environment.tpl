@@ -1,8 +1,13 @@
-{{/* All settings of a service: its `model`, and what follows from its ports and its data. */}}
+{{/* All settings of a service: its `model`, and what follows from its ports, its data and, behind Ray, its stages. */}}
 {{- define "faceswap-predictor.settings" -}}
 {{- $settings := deepCopy .model -}}
+{{- if eq .device "ray" -}}
+{{- range $key, $value := .stages -}}{{- $_ := set $settings (printf "ray%s" (title $key)) $value -}}{{- end -}}
+{{- $_ := set $settings "rayConnectionSeconds" .connectionSeconds -}}
+{{- else -}}
 {{- $_ := set $settings "httpPort" .rest.port -}}
 {{- $_ := set $settings "grpcPort" .grpc.port -}}
+{{- end -}}
 {{- $_ := set $settings "weightsDir" (include "faceswap-predictor.weightsDir" .) -}}
 {{- if include "faceswap-predictor.hasDestinations" . -}}
 {{- $_ := set $settings "destinationsDir" "/mnt/destinations" -}}
@@ -47,7 +52,9 @@ written in full: Helm holds them as floats, and 64000000 would become 6.4e+07.
 {{- define "faceswap-predictor.environment" -}}
 {{ include "faceswap-predictor.writablePlaces" . }}
 {{- include "faceswap-predictor.settings" . }}
-{{- if and (eq .mode "container") (include "faceswap-predictor.isSingleStorage" .) }}
+{{- if eq .device "ray" }}
+{{ include "faceswap-predictor.rayVariables" . }}
+{{- else if and (eq .mode "container") (include "faceswap-predictor.isSingleStorage" .) }}
 - name: STORAGE_URI
   value: {{ (index .storage 0).uri | quote }}
 {{- end }}

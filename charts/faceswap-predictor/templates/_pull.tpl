@@ -1,6 +1,6 @@
 {{/* The service whose recipe, licences and image the pull uses: the first that needs weights, else the first. */}}
 {{- define "faceswap-predictor.pullingService" -}}
-{{- $services := (include "faceswap-predictor.services" . | fromJson).services -}}
+{{- $services := (include "faceswap-predictor.allServices" . | fromJson).services -}}
 {{- $chosen := first $services -}}
 {{- range reverse $services -}}
 {{- if ne .model.recipe "embedded" -}}{{- $chosen = . -}}{{- end -}}

@@ -4,10 +4,14 @@ with a sentence that says what to do instead; values.schema.json refuses what is
 */}}
 {{- define "faceswap-predictor.refuse" -}}
 {{- $services := (include "faceswap-predictor.services" . | fromJson).services -}}
-{{- if not $services -}}
-{{- fail "cpu.enabled and gpu.enabled are both false: there would be no predictor; enable one" -}}
+{{- $all := (include "faceswap-predictor.allServices" . | fromJson).services -}}
+{{- if not $all -}}
+{{- fail "cpu.enabled, gpu.enabled and ray.enabled are all false: there would be no predictor; enable one" -}}
 {{- end -}}
-{{- include "faceswap-predictor.refuseWeights" (dict "root" . "services" $services) -}}
+{{- include "faceswap-predictor.refuseWeights" (dict "root" . "services" $all) -}}
+{{- with include "faceswap-predictor.ray" . | fromJson -}}
+{{- include "faceswap-predictor.refuseRay" . -}}
+{{- end -}}
 {{- range $services -}}
 {{- include "faceswap-predictor.refuseNames" . -}}
 {{- include "faceswap-predictor.refuseRuntime" . -}}
