@@ -136,7 +136,8 @@ def test_a_grpc_call_is_a_span_in_the_clients_trace_with_its_stages_below(
     spans = collector.trace(trace_id, ["inference.GRPCInferenceService/ModelInfer"])
     request = request_of(spans)
     assert (request.parent_id, request.failed) == (PARENT, False)
-    assert list(dict.fromkeys(span.name for span in spans if span is not request)) == STAGES
+    names = dict.fromkeys(span.name for span in spans if span is not request)
+    assert [name for name in names if name != "receive"] == STAGES
     assert {
         "rpc.system.name": "grpc",
         "rpc.method": "inference.GRPCInferenceService/ModelInfer",
