@@ -5,9 +5,11 @@ KServe's own interceptor turns several of its errors into UNKNOWN (trap T6) and 
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, cast
 
 import grpc
@@ -18,12 +20,13 @@ from kserve.protocol.grpc import grpc_predict_v2_pb2_grpc as pb_grpc
 from kserve.protocol.grpc.server import GRPCServer
 from kserve.protocol.grpc.servicer import InferenceServicer
 
-from predictor.errors import InvalidField, NotSupported, PredictorError
+from predictor.errors import BodyTooSlow, InvalidField, NotSupported, PredictorError
 from predictor.job import CANCELLED, Job
 from predictor.serving.call import Call
 from predictor.serving.edges import rpc_call
 from predictor.serving.limits import check_request_bytes, timeout_seconds
 from predictor.serving.logs import REQUEST_ID
+from predictor.serving.messages import model_of, parse_message
 from predictor.serving.metrics import UNKNOWN_MODEL
 from predictor.serving.middleware import request_id_of
 from predictor.serving.ports import PortTaken, listen
@@ -37,13 +40,17 @@ if TYPE_CHECKING:
     from predictor.settings import Settings
 
 _log = logging.getLogger(__name__)
-_Handler = Callable[[Any, Any], Awaitable[Any]]
+_Receive = Callable[[], Awaitable[object]]
+"""Returns the message of a call, once it has come; what is no bytes says that there is none."""
+_Handler = Callable[[_Receive, Any], Awaitable[Any]]
 _INFERENCE = "ModelInfer"
 _UNKNOWN = "_OTHER"
 """In traces and log lines; a client's own words would be without bounds."""
 # Of the drain delay. gRPC varies ages by a tenth, and routes need a part of the delay to move.
 _AGE_SHARE = 0.5
 _SETTING = "PREDICTOR_GRPC_PORT"
+_LARGEST_QUESTION_BYTES = 64 * 1024
+"""A message of any method but inference: names."""
 _LARGEST_OPTION = 2**31 - 1  # an option is an int of C
 
 
@@ -73,7 +80,7 @@ class PredictorGrpcServer(GRPCServer):
         """
         listen(self._port, _SETTING).close()  # gRPC itself would also write a line of its own to stderr
         self._server = aio.server(
-            interceptors=[_Interceptor(self._requests)],
+            interceptors=[_Interceptor(self._requests, late=True)],
             options=[
                 ("grpc.max_receive_message_length", min(2 * self._limit_bytes, _LARGEST_OPTION)),
                 ("grpc.max_send_message_length", -1),
@@ -130,24 +137,45 @@ class _Servicer(InferenceServicer):
         self._settings = settings
 
     async def ModelInfer(  # noqa: N802  # the protocol's name
-        self, request: pb.ModelInferRequest, context: aio.ServicerContext[Any, Any]
+        self, receive: _Receive, context: aio.ServicerContext[Any, Any]
     ) -> pb.ModelInferResponse:
-        """Serve one inference."""
-        with self._requests.counted(request.model_name, "grpc"):
-            return await self._admitted(request, context)
-
-    async def _admitted(
-        self, request: pb.ModelInferRequest, context: aio.ServicerContext[Any, Any]
-    ) -> pb.ModelInferResponse:
-        _require_no_version(request.model_version)
-        await self._dataplane.get_model(request.model_name)
-        check_request_bytes(request.ByteSize(), self._settings.limit_request_bytes)
+        """Serve one inference; its message is read once there is a place for it, and parsed once it may be."""
         headers = _metadata(context)
-        job = Job(self._timeout(context, headers))
-        with self._executor.admission(), self._requests.in_flight(request.model_name, job):
-            call = Call("grpc", request, job)
-            answer, _ = await self._dataplane.infer(request.model_name, call, headers)
+        with ExitStack() as place:
+            try:
+                job = Job(self._timeout(context, headers))
+                place.enter_context(self._executor.admission())
+                with job.stage("receive"):
+                    message = await self._executor.arrival(self._arriving(receive, job))
+                model = model_of(message)
+            except BaseException:
+                with self._requests.counted(UNKNOWN_MODEL, "grpc"):
+                    raise
+            with self._requests.counted(model, "grpc"):
+                return await self._infer(model, message, job, headers)
+
+    async def _infer(self, model: str, message: bytes, job: Job, headers: dict[str, str]) -> pb.ModelInferResponse:
+        check_request_bytes(len(message), self._settings.limit_request_bytes)
+        await self._dataplane.get_model(model)
+        with self._requests.in_flight(model, job):
+            request = await asyncio.to_thread(parse_message, message)
+            _require_no_version(request.model_version)
+            answer, _ = await self._dataplane.infer(model, Call("grpc", request, job), headers)
         return answer
+
+    async def _arriving(self, receive: _Receive, job: Job) -> bytes:
+        """Wait for a message: for so long in all as a body may pause, for nobody sees how much of it has come."""
+        patience = self._settings.client_seconds
+        remaining = job.remaining_seconds
+        try:
+            async with asyncio.timeout(patience if remaining is None else min(patience, remaining)):
+                message = await receive()
+        except TimeoutError:
+            job.check()
+            raise BodyTooSlow(patience) from None
+        if not isinstance(message, bytes):  # the client has ended the call before it sent any
+            raise InvalidField("", "there is no message")
+        return message
 
     async def ModelReady(  # noqa: N802
         self, request: pb.ModelReadyRequest, _context: aio.ServicerContext[Any, Any]
@@ -180,10 +208,17 @@ def _require_no_version(version: str) -> None:
 
 
 class _Interceptor(aio.ServerInterceptor):
-    """Around every call: its id, its log line, and our own words for whatever goes wrong."""
+    """Around every call: its id, its log line, and our own words for whatever goes wrong.
 
-    def __init__(self, requests: Requests) -> None:
+    Args:
+        requests: What counts them.
+        late: Whether messages are read when a method asks for its own, rather than before it is called. A message that
+            nobody has asked for stays, but for its beginning, where it is: with the client.
+    """
+
+    def __init__(self, requests: Requests, *, late: bool = False) -> None:
         self._requests = requests
+        self._late = late
 
     async def intercept_service(
         self,
@@ -194,53 +229,72 @@ class _Interceptor(aio.ServerInterceptor):
         method = handler_call_details.method.rsplit("/", 1)[-1]
         handler = await continuation(handler_call_details)
         if handler is None:
-            return grpc.unary_unary_rpc_method_handler(self._wrapped(_UNKNOWN, _unknown(handler_call_details.method)))
-        return grpc.unary_unary_rpc_method_handler(
-            self._wrapped(handler_call_details.method, self._reading(method, handler)),
-            response_serializer=handler.response_serializer,
-        )
+            return self._handler(self._wrapped(_UNKNOWN, _unknown(handler_call_details.method)), None)
+        handle = cast("_Handler", handler.unary_unary) if method == _INFERENCE else _reading(handler)
+        return self._handler(self._wrapped(handler_call_details.method, handle), handler.response_serializer)
+
+    def _handler(self, handle: _Handler, serialize: Callable[[Any], bytes] | None) -> grpc.RpcMethodHandler[Any, Any]:
+        """Return a handler of bytes: of a message that gRPC itself cannot read, it would tell in its own words."""
+        if self._late:  # to gRPC a client that sends one message or many is the same
+
+            async def read(_messages: object, context: aio.ServicerContext[Any, Any]) -> object:
+                return await handle(context.read, context)
+
+            return grpc.stream_unary_rpc_method_handler(read, response_serializer=serialize)
+
+        async def given(message: bytes, context: aio.ServicerContext[Any, Any]) -> object:
+            async def receive() -> bytes:
+                return message
+
+            return await handle(receive, context)
+
+        return grpc.unary_unary_rpc_method_handler(given, response_serializer=serialize)
 
     def _wrapped(self, path: str, handle: _Handler) -> _Handler:
-        async def call(request: object, context: aio.ServicerContext[Any, Any]) -> object:
+        async def call(receive: _Receive, context: aio.ServicerContext[Any, Any]) -> object:
             metadata = _metadata(context)
             with rpc_call(
                 self._requests.tracing, path, metadata, request_id_of(metadata.get("x-request-id"))
             ) as access:
                 context.set_trailing_metadata((_request_id_trailer(),))
-                return await _answer(access, handle, request, context)
+                return await _answer(access, handle, receive, context)
 
         return call
 
-    def _reading(self, method: str, handler: grpc.RpcMethodHandler[Any, Any]) -> _Handler:
-        """Return a handler that reads its message itself: of one it cannot read, gRPC would tell in its own words."""
-        read, handle = handler.request_deserializer, cast("_Handler", handler.unary_unary)
-        assert read is not None  # noqa: S101  # every method of the protocol has a message
 
-        async def call(message: bytes, context: aio.ServicerContext[Any, Any]) -> object:
-            try:
-                request = read(message)
-            except DecodeError:
-                error = InvalidField("", "the message is not of the method's form")
-                if method == _INFERENCE:
-                    self._requests.count(UNKNOWN_MODEL, "grpc", error.code)
-                raise error from None
-            return await handle(request, context)
+def _reading(handler: grpc.RpcMethodHandler[Any, Any]) -> _Handler:
+    """Return a handler that reads a small message itself."""
+    parse, handle = handler.request_deserializer, cast("Callable[[Any, Any], Awaitable[object]]", handler.unary_unary)
+    assert parse is not None  # noqa: S101  # every method of the protocol has a message
 
-        return call
+    async def call(receive: _Receive, context: aio.ServicerContext[Any, Any]) -> object:
+        message = await receive()
+        if not isinstance(message, bytes):
+            raise InvalidField("", "there is no message")
+        check_request_bytes(len(message), _LARGEST_QUESTION_BYTES)
+        try:
+            request = parse(message)
+        except DecodeError:
+            raise InvalidField("", "the message is not of the method's form") from None
+        return await handle(request, context)
+
+    return call
 
 
 def _unknown(path: str) -> _Handler:
-    async def refuse(_request: object, _context: object) -> None:
+    async def refuse(_receive: object, _context: object) -> None:
         raise NotSupported(f"there is no method {path}")
 
     return refuse
 
 
-async def _answer(access: Access, handle: _Handler, request: object, context: aio.ServicerContext[Any, Any]) -> object:
+async def _answer(
+    access: Access, handle: _Handler, receive: _Receive, context: aio.ServicerContext[Any, Any]
+) -> object:
     """Return a call's answer, or end it in our own words."""
     access.code = CANCELLED
     try:
-        answer = await handle(request, context)
+        answer = await handle(receive, context)
     except Exception as error:  # noqa: BLE001  # the last stop: logged with its cause, told without it
         ours = error if isinstance(error, PredictorError) else PredictorError("")
         status = STATUSES[ours.code].grpc

@@ -15,6 +15,7 @@ from kserve.protocol.grpc.grpc_predict_v2_pb2 import ModelInferRequest, ModelInf
 from predictor.errors import NotReady, NotSupported
 from predictor.job import Job
 from predictor.serving.call import Call, RestAnswer
+from predictor.serving.fairness import Work
 from predictor.serving.grpc_tensors import read_grpc, read_object, write_grpc, write_object
 from predictor.serving.limits import timeout_seconds
 from predictor.serving.tensors import (
@@ -143,10 +144,11 @@ class PredictorModel(Model, Generic[_R, _W, _A, _E]):
         return await flow.worker.run(self._write, flow.call, flow.asked, flow.work)
 
     async def _on_a_worker(self, call: Call, headers: dict[str, str] | None) -> Any:  # noqa: ANN401
-        call.job.count("received_bytes", _size(call.body))
+        work = Work(self.name, _size(call.body))
+        call.job.count("received_bytes", work.size_bytes)
         async with AsyncExitStack() as held:
             with call.job.stage(WAIT):
-                worker = await held.enter_async_context(self._executor.worker(call.job))
+                worker = await held.enter_async_context(self._executor.worker(call.job, work))
             return await super().__call__(Flow(call, worker), headers)
 
     def _read(self, call: Call) -> tuple[Asked[_R], Sequence[_W]]:

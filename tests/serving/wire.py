@@ -76,6 +76,11 @@ class RestConnection:
         self.send(request)
         return self.answer()
 
+    def reconnect(self) -> None:
+        """Hang up, and connect again."""
+        self._http.close()
+        self._http.connect()
+
     def close(self) -> None:
         """Hang up."""
         self._http.close()
