@@ -1,15 +1,14 @@
-"""The command line: `serve` and `call`; swap, enhance and detect without a server; the files of weights; `bench`."""
+"""The command line: `serve` and `call`; swap, enhance, detect and `bulk` without a server; weights; `bench`."""
 
 from __future__ import annotations
 
 import json
 import sys
-from dataclasses import astuple, replace
 from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from predictor import arguments, call_arguments, picture_arguments
+from predictor import arguments, call_arguments, picture_arguments, weights_commands
 from predictor.errors import PredictorError, StartupError, UndecodableImage
 from predictor.job import Job
 from predictor.options import EnhanceOptions, OutputOptions, SwapOptions
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from predictor.faces import Face
     from predictor.requests import AlteredPicture, FacesAnswer
     from predictor.service import Service, Subjects
-    from predictor.weights.store import Store
 
 EXIT_OK, EXIT_SOME_FAILED, EXIT_USAGE, EXIT_CANNOT_START = 0, 1, 2, 3
 _EXTENSIONS = {"jpeg": ".jpg", "png": ".png", "webp": ".webp"}
@@ -39,10 +37,10 @@ def main(words: Sequence[str] | None = None) -> int:
         "detect": _detect,
         "call": _call,
         "bulk": _bulk,
-        "weights list": _weights_list,
-        "weights pull": _weights_pull,
-        "weights verify": _weights_verify,
-        "weights convert": _weights_convert,
+        "weights list": weights_commands.list_files,
+        "weights pull": weights_commands.pull,
+        "weights verify": weights_commands.verify,
+        "weights convert": weights_commands.convert,
         "bench": _bench,
     }
     options = arguments.parser(commands).parse_args(words)
@@ -207,63 +205,6 @@ def _bulk(options: argparse.Namespace) -> int:
     return EXIT_OK if summary.complete else EXIT_SOME_FAILED
 
 
-def _weights_list(options: argparse.Namespace) -> int:
-    from predictor.weights.listing import as_json, as_text
-    from predictor.weights.store import store_of
-
-    store = store_of(read_settings())
-    print(json.dumps(as_json(store), indent=2) if options.json else as_text(store))
-    return EXIT_OK
-
-
-def _weights_pull(options: argparse.Namespace) -> int:
-    from predictor.weights.progress import ProgressBar
-    from predictor.weights.pull import Puller
-
-    store, folder = _weights_to(options)
-    names, failed = list(dict.fromkeys(options.names)) or _needed(store), False
-    with ProgressBar() as bar:
-        puller = Puller(store, folder, bar, options.trust_first)
-        for name in names:
-            try:
-                print(puller.pull(name, frozenset(names)))
-            except StartupError as error:
-                failed = _complain(error)
-    return EXIT_CANNOT_START if failed else EXIT_OK
-
-
-def _weights_verify(options: argparse.Namespace) -> int:
-    from predictor.weights.listing import bytes_to_verify, verdicts
-    from predictor.weights.store import store_of
-
-    store, failed = store_of(read_settings()), False
-    size = bytes_to_verify(store, options.names)
-    with tqdm(total=size, unit="B", unit_scale=True, disable=None, leave=False) as bar:
-        for verdict in verdicts(store, options.names, bar.update):
-            failed = failed or verdict.state != "OK"
-            tqdm.write(f"{verdict.state:8} {verdict.sentence}", file=sys.stdout)
-    return EXIT_CANNOT_START if failed else EXIT_OK
-
-
-def _weights_convert(options: argparse.Namespace) -> int:
-    from predictor.runtime.providers import session_opener
-    from predictor.runtime.session import Network, Tensor
-    from predictor.weights.convert import convert
-
-    store, folder = _weights_to(options)
-    for name in options.names:
-        store.licences.check(store.manifest, store.manifest.file(name))
-    opened = session_opener("cpu", read_settings().threads)
-
-    def run(path: Path, tensor: Tensor) -> Sequence[Tensor]:
-        session = opened(Network(path.name, path, {}))
-        return session.run(None, {session.get_inputs()[0].name: tensor})
-
-    for made in convert(options.names, store, folder, run, options.denoise_strength):
-        print(made)
-    return EXIT_OK
-
-
 def _bench(options: argparse.Namespace) -> int:
     from predictor.bench.run import run
 
@@ -271,32 +212,6 @@ def _bench(options: argparse.Namespace) -> int:
     print(table.read_text("utf-8"))
     print(f"{table.with_suffix('.json')} says the same for programs", file=sys.stderr)
     return EXIT_OK
-
-
-def _weights_to(options: argparse.Namespace) -> tuple[Store, Path]:
-    """Return the files there are, and the folder that new ones go to, which is searched first."""
-    from predictor.settings import cache_folder
-    from predictor.weights.store import store_of
-
-    settings = read_settings()
-    folder = options.to or settings.weights_dir or cache_folder()
-    if folder is None:
-        raise StartupError("this user has no home for a cache; choose a folder with --to or PREDICTOR_WEIGHTS_DIR")
-    store = store_of(settings, options.accepted_licences)
-    return replace(store, folders=list(dict.fromkeys([folder, *store.folders]))), folder
-
-
-def _needed(store: Store) -> list[str]:
-    from predictor.engines import recipe_of
-    from predictor.weights.needs import needs_of, to_pull
-
-    settings = read_settings()
-    names = to_pull(store, needs_of(store.manifest, settings.recipe, astuple(recipe_of(settings))))
-    if not names:
-        raise StartupError(
-            f"the recipe {settings.recipe} needs no files of weights; name files to pull, or set PREDICTOR_RECIPE=onnx"
-        )
-    return names
 
 
 def _load() -> Service:
