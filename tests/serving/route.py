@@ -50,5 +50,6 @@ def _pump(origin: socket.socket, end: socket.socket, both_done: _CountDown) -> N
     with suppress(OSError):
         while data := origin.recv(65536):
             end.sendall(data)
+    with suppress(OSError):  # also after a reset: who is at the other end would wait for ever
         end.shutdown(socket.SHUT_WR)
     both_done.done()
