@@ -153,9 +153,11 @@ def _added(around: Arena, lengths: Lengths) -> list[Row]:
 
 def _rollouts(run: Run) -> None:
     rounds = run.lengths.rounds
-    run.add(
-        rollouts.rows(rollouts.run(run.folder / "rollouts", rounds, lambda number: _tell(f"  round {number}")), rounds)
-    )
+    done = rollouts.run(run.folder / "rollouts", rounds, lambda number: _tell(f"  round {number}"))
+    lost = rollouts.lost(done)
+    if lost.lines:
+        run.part.tables["Lost calls"] = lost
+    run.add(rollouts.rows(done, rounds))
 
 
 def _soak(run: Run) -> None:

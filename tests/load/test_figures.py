@@ -131,10 +131,13 @@ def test_whatever_is_no_good_answer_of_a_rollout_is_lost() -> None:
         Call("new", 0.0, 1.0, "lost: x", 0),
     ]
 
-    rows = rollouts.rows(Rollouts(Ran(calls, 0.0, 1.0, 0.0, []), ["log: exit code 1"]), 20)
+    done = Rollouts(Ran(calls, 0.0, 1.0, 0.0, []), ["log: exit code 1"])
+
+    rows = rollouts.rows(done, 20)
 
     assert figures(rows) == [2, 1, 1000.0]
     assert "ok 1, not_ready 1, lost: x 1" in rows[0].what
+    assert rollouts.lost(done).lines == [("kept", 0.0, 1.0, "not_ready"), ("new", 0.0, 1.0, "lost: x")]
 
 
 def test_what_is_added_is_the_median_of_the_turns_differences() -> None:
