@@ -111,10 +111,9 @@ class Records:
         if data is None:
             return None
         try:
-            record = Record.of_text(data)
+            return Record.of_text(data)
         except (ValueError, TypeError):
             return None
-        return record if record.input == name else None
 
     def save(self, record: Record) -> None:
         """Keep a record; its result has to be there already."""

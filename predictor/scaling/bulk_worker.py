@@ -136,8 +136,7 @@ class Worker:
         if known:
             self._records.forget(item.name)  # else it would vouch for a result that is being replaced
         record = replace(self._made(item, data, digest), seconds=round(time.perf_counter() - began, 3))
-        if not record.again:
-            self._records.save(record)
+        self._records.save(record)
         self._attempts.end(item.name)
         return ("done" if record.code is None else "set_aside"), record
 

@@ -153,6 +153,8 @@ def test_the_marker_of_a_folder_in_a_bucket_is_no_file() -> None:
         (["a.jpg", "a.png"], "a.jpg", "png", "a.jpg.png"),
         (["a.jpg", "a.png"], "a.png", "png", "a.png"),
         (["a.bmp", "a.png", "a.bmp.png"], "a.bmp", "png", "a.bmp-2.png"),
+        (["a.bmp", "a.bmp.gif", "a.tiff"], "a.bmp", "png", "a.bmp.png"),
+        (["a.bmp", "a.bmp.gif", "a.tiff"], "a.bmp.gif", "png", "a.bmp-2.png"),
     ],
 )
 def test_a_result_keeps_the_name_or_gets_one_that_says_its_kind(
