@@ -89,7 +89,7 @@ class Pipeline:
             TooManyFaces: More than this pipeline takes.
         """
         with job.stage("detect"):
-            faces = self._stages.detector.detect(image)
+            faces = self._stages.detector.detect(image, job.check)
         if len(faces) > self._max_faces:
             raise TooManyFaces(picture, len(faces), self._max_faces)
         height, width = image.shape[:2]

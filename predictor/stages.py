@@ -26,8 +26,13 @@ def carry_on() -> None:
 class Detector(Protocol):
     """Finds faces."""
 
-    def detect(self, image: Image) -> list[Face]:
-        """Return every face of a picture, in any order; an empty list where there is none."""
+    def detect(self, image: Image, check: Callable[[], None] = carry_on) -> list[Face]:
+        """Return every face of a picture, in any order; an empty list where there is none.
+
+        Args:
+            image: RGB, shape (H, W, 3).
+            check: Called between the parts of long work; what it raises, because nobody waits any more, ends the work.
+        """
 
 
 class Embedder(Protocol):

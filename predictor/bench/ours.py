@@ -24,6 +24,7 @@ from predictor.runtime.providers import session_opener
 from predictor.selection import Scene, Source
 from predictor.service import Service
 from predictor.settings import read_settings
+from predictor.stages import carry_on
 from predictor.swappers import SWAPPERS
 from predictor.upsamplers import UPSAMPLERS
 from predictor.weights.store import store_of
@@ -51,7 +52,7 @@ class Planted:
         self._detector = detector
         self._faces = {one.image.shape: one.faces for one in scenes}
 
-    def detect(self, image: Image) -> list[Face]:
+    def detect(self, image: Image, check: Callable[[], None] = carry_on) -> list[Face]:  # noqa: ARG002
         """Return the faces of the picture of that size."""
         self._detector.plain(image)
         return list(self._faces[image.shape])

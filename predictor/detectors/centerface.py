@@ -21,9 +21,10 @@ from predictor.detectors.ladder import find
 from predictor.errors import StageFailed, StartupError
 from predictor.runtime.graphs import free_batch_and_size
 from predictor.runtime.session import Network, suspicious
+from predictor.stages import carry_on
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from predictor.faces import Face, Image
     from predictor.runtime.session import Session, Tensor
@@ -42,13 +43,13 @@ class CenterFace:
         self._session = session
         self._input = session.get_inputs()[0].name
 
-    def detect(self, image: Image) -> list[Face]:
+    def detect(self, image: Image, check: Callable[[], None] = carry_on) -> list[Face]:
         """Return every face of a picture, surest first; an empty list where there is none.
 
         Raises:
             StageFailed: The network's answer cannot be right: not finite, or constant.
         """
-        return find(image, self._look)
+        return find(image, self._look, check=check)
 
     def _look(self, canvases: Sequence[Image]) -> list[Candidates]:
         tensor = np.ascontiguousarray(np.stack(canvases).transpose(0, 3, 1, 2), np.float32)

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 from predictor.detectors.placement import View, place
 from predictor.detectors.second_look import look_again
 from predictor.faces import Face
+from predictor.stages import carry_on
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from predictor.detectors.second_look import Look
     from predictor.faces import Image
@@ -28,13 +29,20 @@ LADDER = (
 )
 
 
-def find(image: Image, look: Look, views: Sequence[View] = LADDER) -> list[Face]:
+def find(image: Image, look: Look, views: Sequence[View] = LADDER, check: Callable[[], None] = carry_on) -> list[Face]:
     """Return the faces of the first view that shows any, surest first; an empty list where none does.
 
     Landmarks are ordered as in the upright head: in a picture on its head, the first eye is the one that would be on
     the left after turning it, so that aligning on the landmarks turns the head upright.
+
+    Args:
+        image: The whole picture.
+        look: The network.
+        views: The steps, in order.
+        check: Called before each; what it raises, because nobody waits any more, ends the search.
     """
     for view in views:
+        check()
         placement = place(image, view)
         (candidates,) = look([placement.canvas])
         guesses = [placement.points_in_picture(points) for points in candidates.merged().landmarks]

@@ -19,10 +19,10 @@ from predictor.errors import DegenerateLandmarks, StageFailed, StartupError
 from predictor.faces import Box, Face
 from predictor.imaging.alignment import ARCFACE_112, similarity
 from predictor.runtime.session import Network
-from predictor.stages import require_answer
+from predictor.stages import carry_on, require_answer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from predictor.faces import Image, Landmarks
@@ -45,13 +45,13 @@ class Scrfd:
     def __init__(self, session: Session) -> None:
         self._scrfd = _insightface_s_own(_Checked(session))
 
-    def detect(self, image: Image) -> list[Face]:
+    def detect(self, image: Image, check: Callable[[], None] = carry_on) -> list[Face]:
         """Return every face of a picture, surest first; an empty list where there is none.
 
         Raises:
             StageFailed: The network's answer cannot be right: not finite, or constant.
         """
-        return self.plain(image) or find(image, self._look, LADDER[1:])
+        return self.plain(image) or find(image, self._look, LADDER[1:], check)
 
     def plain(self, image: Image) -> list[Face]:
         """Return what the first step of the ladder finds: insightface's own two sizes."""

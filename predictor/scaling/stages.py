@@ -28,8 +28,8 @@ class RemoteDetector:
 
     calls: Calls
 
-    def detect(self, image: Image) -> list[Face]:
-        """Return every face of a picture."""
+    def detect(self, image: Image, check: Callable[[], None] = carry_on) -> list[Face]:  # noqa: ARG002
+        """Return every face of a picture; the call itself knows whose job it is, and is taken back with it."""
         return list(self.calls.ask("detect", image))
 
 

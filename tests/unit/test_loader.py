@@ -22,6 +22,7 @@ from predictor.restorers import RESTORERS
 from predictor.runtime.providers import Sessions, session_opener
 from predictor.runtime.session import Network, OpenedSession, Session
 from predictor.settings import Settings
+from predictor.stages import carry_on
 from predictor.swappers import SWAPPERS
 from predictor.upsamplers import UPSAMPLERS
 from tests.unit.fakes import FakeDetector, FakeRestorer, Fakes, FakeSwapper, FakeUpsampler, face_at, plain
@@ -32,7 +33,7 @@ def no_session(_model: object) -> Session:
 
 
 class BrokenDetector(FakeDetector):
-    def detect(self, image: Image) -> list[Face]:
+    def detect(self, image: Image, check: Callable[[], None] = carry_on) -> list[Face]:  # noqa: ARG002
         raise StageFailed("centerface", f"not finite on {image.shape}")
 
 

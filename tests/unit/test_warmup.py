@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 import pytest
 
 from predictor.errors import StageFailed
 from predictor.faces import Face, Image
+from predictor.stages import carry_on
 from predictor.warmup import warm_up
 from tests.unit.fakes import FakeDetector, FakeRestorer, Fakes, FakeSwapper, FakeUpsampler, plain
 
@@ -38,7 +41,7 @@ def test_a_recipe_may_go_without_restorer_and_upsampler() -> None:
 
 
 class BrokenDetector(FakeDetector):
-    def detect(self, image: Image) -> list[Face]:
+    def detect(self, image: Image, check: Callable[[], None] = carry_on) -> list[Face]:  # noqa: ARG002
         raise StageFailed("centerface", f"not finite on {image.shape}")
 
 

@@ -10,6 +10,8 @@ import pytest
 
 from predictor.detectors.candidates import Candidates
 from predictor.detectors.ladder import LADDER, find
+from predictor.errors import DeadlineExceeded
+from predictor.job import Job
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -157,3 +159,18 @@ def _one_face(canvas: Image) -> Candidates:
 
 def _no_face() -> Candidates:
     return Candidates(np.empty((0, 4), np.float32), np.empty(0, np.float32), np.empty((0, 5, 2), np.float32))
+
+
+def test_nobody_waits_for_a_view_after_the_deadline() -> None:
+    looked: list[int] = []
+    job = Job()
+
+    def look(canvases: Sequence[Image]) -> list[Candidates]:
+        looked.append(len(canvases))
+        job.abandon()  # while the first view is looked at
+        return [Candidates(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros((0, 5, 2), np.float32))]
+
+    with pytest.raises(DeadlineExceeded):
+        find(np.zeros((64, 64, 3), np.uint8), look, check=job.check)
+
+    assert looked == [1]
