@@ -40,7 +40,7 @@ FILES = {
     "servingruntime.yaml": Deployed(
         "# The predictor as a format that InferenceServices of this namespace name: `face-swap`. README.md has one.\n"
         + _NO_LICENCE.format(done="run"),
-        {**_WEIGHTS, "mode": "runtime"},
+        {**_WEIGHTS, "mode": "runtime", "resources": {"limits": {"memory": "8Gi"}}},
         ("servingruntime.yaml",),
     ),
     "rayservice.yaml": Deployed(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from predictor.settings import Settings
-from tests.manifests.chart import container, environment, manifests, of_kind, predictor
+from tests.manifests.chart import container, environment, manifests, of_kind, predictor, render_texts
 from tests.manifests.validation import problems
 
 GPU: dict[str, Any] = {"cpu": {"enabled": False}, "gpu": {"enabled": True}}
@@ -672,3 +672,12 @@ def test_helm_test_asks_every_service() -> None:
 )
 def test_there_may_be_no_test(values: dict[str, Any]) -> None:
     assert of_kind("Pod", manifests(values)) == []
+
+
+def test_the_notes_say_so_where_the_recipe_needs_more_memory_than_by_default() -> None:
+    onnx = {"model": {"recipe": "onnx"}, "weights": {"claim": {"name": "weights"}}}
+    hint = "raise resources.limits.memory from 4Gi to 8Gi"
+
+    assert hint in render_texts(onnx)["NOTES.txt"]
+    assert hint not in render_texts({**onnx, "resources": {"limits": {"memory": "8Gi"}}})["NOTES.txt"]
+    assert hint not in render_texts()["NOTES.txt"]
