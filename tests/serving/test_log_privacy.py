@@ -6,7 +6,9 @@ import base64
 import io
 import itertools
 import json
+import socket
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,8 +16,9 @@ import pytest
 from PIL import Image as PillowImage
 from PIL.PngImagePlugin import PngInfo
 
+from tests.serving.pictures import flat
 from tests.serving.provocations import connected
-from tests.serving.puppet import Puppet, puppet
+from tests.serving.puppet import PATIENCE_SECONDS, Puppet, puppet
 from tests.serving.wire import Ask, GrpcConnection, RestRequest, grpc_answer
 
 WORDS = "Recognisable-Somebody-In-A-Picture"
@@ -121,3 +124,21 @@ def found(data: bytes, log: str) -> list[str]:
         forms += [", ".join(map(str, map(float, few[:10])))]
         seen += [form for form in forms if len(form) >= 20 and form in log]
     return seen
+
+
+def test_every_line_is_of_one_form_whoever_writes_it(tmp_path: Path) -> None:
+    with puppet(tmp_path, {"LOG_FORMAT": "json"}) as server:
+        for port in (server.http_port, server.grpc_port):
+            for bytes_of_nobody in (b"\x16\x03\x01\x02\x00\x01\x00", b"GET / HTTP/9\r\n\r\n", b"\xff" * 9000):
+                with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_SECONDS) as connection:
+                    connection.sendall(bytes_of_nobody)
+        channel = GrpcConnection(server.grpc_port)
+        ask(server, channel, Ask("faceswap-detect", flat()))
+        channel.close()
+        server.terminate()
+        assert server.exit_code() == 0
+
+    lines = server.log.read_text().splitlines()
+
+    loggers = {json.loads(line)["logger"] for line in lines}
+    assert {"predictor.access", "predictor.serving.server", "uvicorn.error"} <= loggers
