@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _KNOCK_SECONDS = 10.0
+_log = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -49,19 +50,33 @@ def _init(address: str, object_store_bytes: int) -> None:
             _knock(address)
             ray.init(address, logging_level=logging.ERROR, log_to_driver=False)
         else:
-            ray.init(
-                "local",  # not one that happens to run on this machine
-                num_cpus=available_threads(),
-                object_store_memory=object_store_bytes,
-                include_dashboard=False,
-                logging_level=logging.ERROR,
-                log_to_driver=False,
-            )
+            _start(object_store_bytes)
     except Exception as error:  # Ray raises whatever it likes, a bare one where its processes do not come up
         ray.shutdown()
         where = f"RAY_ADDRESS: the cluster at {address} cannot be joined" if address else "Ray cannot be started here"
         words = str(error).strip() or type(error).__name__
         raise StartupError(f"{where}: {words.splitlines()[0]}") from error
+
+
+def _start(object_store_bytes: int) -> None:
+    """Start Ray here, twice if need be: it gives its processes 30 seconds, which they exceed on a busy machine."""
+    try:
+        _start_once(object_store_bytes)
+    except Exception as error:  # noqa: BLE001  # as above; the second one is told
+        _log.warning("Ray did not start, and is started again: %s", error)
+        ray.shutdown()
+        _start_once(object_store_bytes)
+
+
+def _start_once(object_store_bytes: int) -> None:
+    ray.init(
+        "local",  # not one that happens to run on this machine
+        num_cpus=available_threads(),
+        object_store_memory=object_store_bytes,
+        include_dashboard=False,
+        logging_level=logging.ERROR,
+        log_to_driver=False,
+    )
 
 
 def _knock(address: str) -> None:

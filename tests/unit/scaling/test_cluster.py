@@ -19,7 +19,7 @@ class FakeRay:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.asked: list[tuple[str, dict[str, Any]]] = []
         self.shut_down = 0
-        self.fails: Exception | None = None
+        self.fails: list[Exception] = []
         monkeypatch.setattr(ray, "init", self._init)
         monkeypatch.setattr(ray, "shutdown", self._shutdown)
         monkeypatch.delenv("RAY_ADDRESS", raising=False)
@@ -29,7 +29,7 @@ class FakeRay:
         self.asked.append((address, options))
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         if self.fails:
-            raise self.fails
+            raise self.fails.pop()
 
     def _shutdown(self) -> None:
         self.shut_down += 1
@@ -99,9 +99,19 @@ def test_where_nothing_listens_that_is_told_at_once(fake: FakeRay, monkeypatch: 
     "error", [ConnectionError("no\nmore"), RuntimeError("no"), ValueError("no"), TimeoutError("no")]
 )
 def test_what_ray_cannot_do_is_one_line(fake: FakeRay, error: Exception) -> None:
-    fake.fails = error
+    fake.fails = [error, error]
 
     with pytest.raises(StartupError) as caught:
         cluster(96 << 20).__enter__()
 
     assert caught.value.sentence == "Ray cannot be started here: no"
+    assert fake.shut_down == 2
+
+
+def test_a_start_that_took_too_long_is_tried_once_more(fake: FakeRay) -> None:
+    fake.fails = [RuntimeError("timed out")]
+
+    with cluster(96 << 20):
+        assert fake.shut_down == 1
+
+    assert [address for address, _ in fake.asked] == ["local", "local"]
