@@ -11,6 +11,7 @@ import contextvars
 import logging
 import time
 import traceback
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -74,6 +75,8 @@ class Desk:
 
     def __init__(self, prove: Callable[[], None]) -> None:
         self._prove = prove
+        self.sizes: Counter[int] = Counter()
+        """How often so many orders were worked on together."""
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="stage")
         self._busy = 0
         self._well = time.monotonic()
@@ -136,6 +139,7 @@ class Desk:
         if together and len(waiting) > 1:
             outcome = self._outcome(waiting[0], lambda _: work(waiting, lambda: _any_waits(waiting)))
             if isinstance(outcome, Done):
+                self.sizes[len(waiting)] += 1
                 values = iter(outcome.value)
                 return [Done(next(values), len(waiting)) if order in waiting else Dropped() for order in orders]
             # One of them may be at fault, and shall not fail the others.

@@ -48,7 +48,7 @@ class DetectorReplica:
 
     async def detect(self, ticket: Ticket, image: Image) -> Outcome:
         """Find faces."""
-        return await self._desk.answer(Order(ticket), lambda _: self._detector.detect(image))
+        return await self._desk.answer(Order(ticket), lambda check: self._detector.detect(image, check))
 
     async def embed(self, ticket: Ticket, crops: Sequence[Image]) -> Outcome:
         """Tell who faces are."""
@@ -102,6 +102,10 @@ class SwapperReplica:
             return await self._swap_orders(order)
         finally:
             order.given_up = True
+
+    async def batch_sizes(self) -> dict[int, int]:
+        """Return how often so many orders, two or more, were worked on together."""
+        return dict(self._desk.sizes)
 
     @serve.batch(batch_wait_timeout_s=_BATCH_SECONDS)
     async def _swap_orders(self, orders: list[Order]) -> list[Outcome]:
@@ -160,6 +164,10 @@ class RestorerReplica:
     async def parse(self, ticket: Ticket, crops: Sequence[Image]) -> Outcome:
         """Tell where crops show the face."""
         return await self._desk.answer(Order(ticket), lambda _: self._parsed(crops))
+
+    async def batch_sizes(self) -> dict[int, int]:
+        """Return how often so many orders, two or more, were worked on together."""
+        return dict(self._desk.sizes)
 
     @serve.batch(batch_wait_timeout_s=_BATCH_SECONDS)
     async def _restore_orders(self, orders: list[Order]) -> list[Outcome]:
