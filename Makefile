@@ -36,7 +36,7 @@ LABELS = --build-arg VERSION=$$(sed -nE 's/^__version__ = "(.*)"/\1/p' predictor
 RAY_IMAGE := localhost/faceswap-predictor:dev-ray
 TEST_CLUSTER = $(BIN)/python -m pytest -m cluster tests/cluster $(TESTS)
 
-.PHONY: help demo serve test check manifests render parity bench bench-memory load image test-cluster lock setup setup-torch
+.PHONY: help demo serve test test-ray check manifests render parity bench bench-memory load image test-cluster lock setup setup-torch
 
 help:  ## list the words
 	@echo "make WORD"
@@ -50,6 +50,9 @@ serve: $(STAMP)  ## keep a predictor running on 8080 (REST) and 8081 (gRPC), and
 
 test: $(STAMP)  ## run every test
 	@$(BIN)/python -m pytest
+
+test-ray: $(STAMP)  ## run tests/scaling: a Ray of two nodes, one of which is killed under load (two minutes; out/ray)
+	@$(BIN)/python -m pytest -m ray tests/scaling
 
 check: $(STAMP)  ## all gates: format, lint, types, imports, locks, tests with coverage
 	$(BIN)/ruff format --check

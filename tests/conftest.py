@@ -28,6 +28,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     no_torch = pytest.mark.skip(reason="the extra torch is not installed: make setup-torch")
     too_large = pytest.mark.skip(reason="takes minutes and gigabytes: asked for with -m full_size")
     no_cluster = pytest.mark.skip(reason="needs a Kubernetes with KServe: make test-cluster")
+    no_ray = pytest.mark.skip(reason="starts a Ray of two nodes: make test-ray")
     has_torch = importlib.util.find_spec("torch") is not None
     asked = config.option.markexpr
     for item in items:
@@ -35,6 +36,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(no_torch)
         if item.get_closest_marker("full_size") and "full_size" not in asked:
             item.add_marker(too_large)
+        if item.get_closest_marker("ray") and "ray" not in asked:
+            item.add_marker(no_ray)
         if item.get_closest_marker("cluster") and "cluster" not in asked:
             item.add_marker(no_cluster)
 
