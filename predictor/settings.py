@@ -72,7 +72,7 @@ class Settings(BaseSettings):
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     threads: Count | None = None
 
-    workers: Count = 1
+    workers: Count | None = None
     queue_length: Annotated[int, Field(ge=0)] = 16
     queue_seconds: Seconds = 30.0
     request_timeout_seconds: Seconds = 300.0

@@ -1,4 +1,4 @@
-"""How many threads this process may use: what its cgroup pays for."""
+"""How many threads this process may use, which is what its cgroup pays for; and how many requests share them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+
+_GPUS = frozenset({"cuda", "tensorrt"})
+_BESIDE_A_GPU = 2
 
 
 def available_threads(tree: Path = Path("/")) -> int:
@@ -21,6 +24,18 @@ def available_threads(tree: Path = Path("/")) -> int:
     """
     processors = len(os.sched_getaffinity(0))
     return max(1, min(processors, math.ceil(cpu_quota(tree) or processors)))
+
+
+def workers_for(providers: Iterable[str]) -> int:
+    """Return how many requests are best worked on at once, where the operator says nothing.
+
+    On the processor one: its networks take every processor already, and a second request would only have their memory
+    twice. Beside a GPU two: while one request is on the device, the other is decoded, aligned and encoded.
+
+    Args:
+        providers: What runs each network.
+    """
+    return _BESIDE_A_GPU if _GPUS.intersection(providers) else 1
 
 
 def cpu_quota(tree: Path = Path("/")) -> float | None:

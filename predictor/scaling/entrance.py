@@ -47,7 +47,7 @@ class Entrance:
 
     def __init__(self, service: Service, settings: Settings) -> None:
         loading = Loading(lambda: service)
-        executor = Executor(settings.workers, settings.queue_length, settings.queue_seconds)
+        executor = Executor(settings.workers or 1, settings.queue_length, settings.queue_seconds)
         models = all_models(settings.model_name, loading, executor, settings)
         requests = Requests([model.name for model in models], start_tracing(os.environ))
         registered = ModelRepository()

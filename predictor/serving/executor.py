@@ -80,14 +80,16 @@ class Executor:
     """
 
     def __init__(self, workers: int, queue_length: int, queue_seconds: float) -> None:
-        self._workers = workers
+        self.workers = workers
+        """How many requests run at a time."""
         self._queue_length = queue_length
         self._queue_seconds = queue_seconds
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="worker")
         self._line = Line(workers, queue_seconds / 2)
         self._experience = Experience()
         self._typical_seconds = 0.0
-        self._slow_bodies = 0
+        self.slow_bodies = 0
+        """Requests among the admitted that have left their place to others until their body has come."""
         self.admitted = 0
         """Requests that were let in and are not done: waiting, running, or still sending their body."""
         self.working = 0
@@ -99,9 +101,9 @@ class Executor:
         Args:
             workers: Not fewer than now.
         """
-        self._line.add(workers - self._workers)
+        self._line.add(workers - self.workers)
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="worker")
-        self._workers = workers
+        self.workers = workers
 
     @contextmanager
     def admission(self) -> Iterator[None]:
@@ -164,8 +166,8 @@ class Executor:
 
     def expected_wait_seconds(self) -> int:
         """Return how long a newcomer would wait for a worker, in whole seconds, at least 1."""
-        ahead = max(0, self.admitted - self._workers) + 1
-        return max(1, math.ceil(ahead * self._typical_seconds / self._workers))
+        ahead = max(0, self.admitted - self.workers) + 1
+        return max(1, math.ceil(ahead * self._typical_seconds / self.workers))
 
     def close(self) -> None:
         """Let the threads go once they have nothing to do."""
@@ -173,22 +175,22 @@ class Executor:
 
     @property
     def _places(self) -> int:
-        return self._workers + self._queue_length
+        return self.workers + self._queue_length
 
     def _require_place(self) -> None:
-        if self.admitted - self._slow_bodies >= self._places:
+        if self.admitted - self.slow_bodies >= self._places:
             raise Overloaded(self.expected_wait_seconds())
 
     @contextmanager
     def _slow_body(self) -> Iterator[None]:
         """Leave a place to others, as long as not too many do: each may hold a body."""
-        if self._slow_bodies >= self._places:
+        if self.slow_bodies >= self._places:
             raise Overloaded(self.expected_wait_seconds())
-        self._slow_bodies += 1
+        self.slow_bodies += 1
         try:
             yield
         finally:
-            self._slow_bodies -= 1
+            self.slow_bodies -= 1
 
     async def _take(self, job: Job, work: Work) -> None:
         remaining = job.remaining_seconds

@@ -18,6 +18,7 @@ from prometheus_client import disable_created_metrics
 
 from predictor import loader
 from predictor.errors import StartupError
+from predictor.runtime.threads import workers_for
 from predictor.serving.dataplane import ClosedRepository, Lifecycle, PredictorDataPlane
 from predictor.serving.executor import Executor
 from predictor.serving.grpc import PredictorGrpcServer
@@ -89,10 +90,10 @@ class PredictorServer(ModelServer):
         super().__init__(http_port=settings.http_port, grpc_port=settings.grpc_port, workers=1, enable_grpc=False)
         self.settings = settings
         self.lifecycle = Lifecycle()
-        self.executor = Executor(settings.workers, settings.queue_length, settings.queue_seconds)
+        self.executor = Executor(settings.workers or 1, settings.queue_length, settings.queue_seconds)
         self.dataplane = PredictorDataPlane(self.registered_models, self.lifecycle)
         self.model_repository_extension = ClosedRepository(self.registered_models)
-        loading = Loading(lambda: build(settings))
+        loading = Loading(lambda: self._staffed(build(settings)))
         self.models = all_models(settings.model_name, loading, self.executor, settings)
         self._info = Info(loading)
         self._requests = Requests([model.name for model in self.models], start_tracing(os.environ))
@@ -142,6 +143,14 @@ class PredictorServer(ModelServer):
         for task in ended:
             _log.error("%s ended by itself", task.get_name(), exc_info=task.exception())
             self._failure = StartupError(f"{task.get_name()} ended by itself; see the log")
+
+    def _staffed(self, service: Service) -> Service:
+        """Have as many workers as the service's device takes, unless the operator gave a number; then none is busy."""
+        if self.settings.workers is None:
+            workers = workers_for(session.provider for session in service.sessions)
+            self.executor.grow(workers)
+            _log.info("requests worked on at once: %d", workers)
+        return service
 
     def _load(self, loop: asyncio.AbstractEventLoop) -> None:
         """Load every model; runs in a thread of its own."""

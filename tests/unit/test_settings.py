@@ -23,7 +23,7 @@ def test_without_an_environment_the_defaults_hold() -> None:
         8080,
         8081,
     )
-    assert (settings.workers, settings.queue_length, settings.queue_seconds) == (1, 16, 30)
+    assert (settings.workers, settings.queue_length, settings.queue_seconds) == (None, 16, 30)
     assert settings.destinations_dir is None
 
 

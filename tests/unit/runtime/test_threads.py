@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from predictor.runtime.threads import available_threads, cpu_quota
+from predictor.runtime.threads import available_threads, cpu_quota, workers_for
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -98,3 +98,11 @@ def test_threads_are_what_the_cgroup_pays_for(
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(processors)))
 
     assert available_threads(_write(tmp_path, {"sys/fs/cgroup/cpu.max": limit})) == threads
+
+
+@pytest.mark.parametrize(
+    ("providers", "workers"),
+    [([], 1), (["cpu", "openvino"], 1), (["cuda"], 2), (["cpu", "tensorrt"], 2)],
+)
+def test_a_request_is_prepared_while_another_is_on_the_gpu_and_only_there(providers: list[str], workers: int) -> None:
+    assert workers_for(providers) == workers

@@ -220,6 +220,12 @@ class Body:
         return "body"
 
 
+async def slow(executor: Executor, bodies: int = 1) -> None:
+    """Wait until so many bodies are known to be slow."""
+    while executor.slow_bodies < bodies:
+        await asyncio.sleep(0)
+
+
 @pytest.fixture
 def every_body_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("predictor.serving.executor._QUICK_BODY_SECONDS", 0.0)
@@ -242,7 +248,7 @@ async def test_a_body_that_comes_quickly_keeps_its_place() -> None:
 async def test_a_slow_body_leaves_its_place_to_others_and_is_served_if_one_is_left() -> None:
     async with an_executor(workers=1, queue_length=0) as executor:
         body = Body(executor)
-        await asyncio.sleep(0.01)
+        await slow(executor)
 
         assert await request(executor, lambda: "another") == "another"
 
@@ -255,7 +261,7 @@ async def test_a_slow_body_leaves_its_place_to_others_and_is_served_if_one_is_le
 async def test_a_slow_body_that_comes_when_all_places_are_taken_is_refused() -> None:
     async with an_executor(workers=1, queue_length=0) as executor:
         body = Body(executor)
-        await asyncio.sleep(0.01)
+        await slow(executor)
 
         with executor.admission():
             body.has_come.set()
@@ -268,22 +274,22 @@ async def test_a_slow_body_that_comes_when_all_places_are_taken_is_refused() -> 
 @pytest.mark.usefixtures("every_body_is_slow")
 async def test_only_so_many_bodies_may_be_slow() -> None:
     async with an_executor(workers=1, queue_length=1) as executor:
-        slow = [Body(executor) for _ in range(2)]
-        await asyncio.sleep(0.01)
+        bodies = [Body(executor) for _ in range(2)]
+        await slow(executor, 2)
 
         with pytest.raises(Overloaded):
             await Body(executor).task
 
-        for body in slow:
+        for body in bodies:
             body.has_come.set()
-        assert await asyncio.gather(*(body.task for body in slow)) == ["body"] * 2
+        assert await asyncio.gather(*(body.task for body in bodies)) == ["body"] * 2
 
 
 @pytest.mark.usefixtures("every_body_is_slow")
 async def test_what_is_wrong_with_a_slow_body_is_told_before_a_lack_of_place() -> None:
     async with an_executor(workers=1, queue_length=0) as executor:
         body = Body(executor)
-        await asyncio.sleep(0.01)
+        await slow(executor)
 
         with executor.admission():
             body.trouble = ValueError("it broke off")
@@ -296,7 +302,7 @@ async def test_what_is_wrong_with_a_slow_body_is_told_before_a_lack_of_place() -
 async def test_a_request_that_is_given_up_reads_no_more_of_its_body() -> None:
     async with an_executor(workers=1, queue_length=0) as executor:
         body = Body(executor)
-        await asyncio.sleep(0.01)
+        await slow(executor)
 
         body.task.cancel()
         with pytest.raises(asyncio.CancelledError):
