@@ -138,6 +138,7 @@ def test_every_setting_of_ray_reaches_the_predictor(monkeypatch: pytest.MonkeyPa
         ("limitPixels", 64_000_000, "LIMIT_PIXELS", "64000000"),
         ("destinationsLimitBytes", 2**40, "DESTINATIONS_LIMIT_BYTES", "1099511627776"),
         ("queueSeconds", 0.5, "QUEUE_SECONDS", "0.5"),
+        ("clientSeconds", 2.5, "CLIENT_SECONDS", "2.5"),
         ("queueLength", 0, "QUEUE_LENGTH", "0"),
         ("strictProvider", False, "STRICT_PROVIDER", "false"),
         ("acceptedLicences", ["gfpgan", "mit"], "ACCEPTED_LICENCES", "gfpgan,mit"),
