@@ -51,6 +51,11 @@ def added(taken: Mapping[str, Sequence[float]], way: str) -> float:
     return median(ours - alone for ours, alone in zip(taken[way], taken[PIPELINE], strict=True))
 
 
+def added_at_best(taken: Mapping[str, Sequence[float]], way: str) -> float:
+    """Return what the quickest turn of a way took more than the pipeline's: what a busy machine leaves."""
+    return min(taken[way]) - min(taken[PIPELINE])
+
+
 def _pipeline(ask: Ask) -> Callable[[], bytes]:
     service = loader.load(read_settings())
 

@@ -26,7 +26,7 @@ def rows(watched: Watched, memory: Memory) -> list[Row]:
     """Return what the soak comes to; the goal is one of ten minutes, shorter ones have none."""
     ran = watched.ran
     seconds, calls = ran.ended - ran.began, ran.calls
-    full = seconds >= _FULL_SECONDS
+    full = round(seconds) >= _FULL_SECONDS
     within = [mib for at, mib in zip(memory.seconds, memory.mib, strict=True) if at <= seconds]
     settled = len(within) * SETTLED_SECONDS / seconds
     after = within[round(settled) :]

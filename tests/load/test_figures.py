@@ -8,7 +8,7 @@ import pytest
 from PIL import Image as PillowImage
 
 from tests.load import curve, overload, plots, rollouts, soak, trouble
-from tests.load.added import PIPELINE, added
+from tests.load.added import PIPELINE, added, added_at_best
 from tests.load.arena import ECHO, Memory, Watched, refusals
 from tests.load.calls import OVERLOADED, Call, Ran
 from tests.load.curve import Step
@@ -129,19 +129,20 @@ def test_whatever_is_no_good_answer_of_a_rollout_is_lost() -> None:
         Call("kept", 0.0, 1.0, "ok", 200),
         Call("kept", 0.0, 1.0, "not_ready", 503),
         Call("new", 0.0, 1.0, "lost: x", 0),
+        Call("new", 0.0, 1.0, OVERLOADED, 429),
     ]
-
     done = Rollouts(Ran(calls, 0.0, 1.0, 0.0, []), ["log: exit code 1"])
 
     rows = rollouts.rows(done, 20)
 
-    assert figures(rows) == [2, 1, 1000.0]
+    assert figures(rows) == [3, 1, 1000.0]
     assert "ok 1, not_ready 1, lost: x 1" in rows[0].what
-    assert rollouts.lost(done).lines == [("kept", 0.0, 1.0, "not_ready"), ("new", 0.0, 1.0, "lost: x")]
+    assert [line[3] for line in rollouts.lost(done).lines] == ["not_ready", "lost: x", OVERLOADED]
 
 
 def test_what_is_added_is_the_median_of_the_turns_differences() -> None:
     assert added({PIPELINE: [100.0, 200.0, 300.0], "V1": [105.0, 204.0, 399.0]}, "V1") == 5.0
+    assert added_at_best({PIPELINE: [200.0, 100.0], "V1": [109.0, 300.0]}, "V1") == 9.0
 
 
 def test_plots_are_pictures(tmp_path: Path) -> None:
