@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import re
+import subprocess
+import sys
 import tomllib
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +23,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SERVING = ("cpu", "openvino", "cuda")
-FLAVOURS = (*SERVING, "dev")
+FLAVOURS = (*SERVING, "ray", "dev")
+# What an extra is locked beside, as the Makefile says.
+BESIDE = {"dev": ["cpu"], "ray": ["ray", "openvino"]}
 
 
 def _locked(root: Path, flavour: str, python: str) -> dict[str, list[Requirement]]:
@@ -59,8 +63,9 @@ def _group(project: dict[str, Any], name: str) -> list[str]:
 
 def _direct(root: Path, flavour: str) -> list[Requirement]:
     project = _project(root)
-    extra = "cpu" if flavour == "dev" else flavour
-    asked = project["project"]["dependencies"] + project["project"]["optional-dependencies"][extra]
+    asked = list(project["project"]["dependencies"])
+    for extra in BESIDE.get(flavour, [flavour]):
+        asked += project["project"]["optional-dependencies"][extra]
     return [Requirement(each) for each in asked + (_group(project, "dev") if flavour == "dev" else [])]
 
 
@@ -91,7 +96,8 @@ def test_every_locked_package_has_hashes_and_no_address_of_an_index(root: Path, 
 @pytest.mark.parametrize("flavour", [*FLAVOURS, "torch"])
 def test_what_the_overrides_leave_out_is_out(root: Path, flavour: str) -> None:
     folder = root / "requirements"
-    files = [folder / f"overrides-{name}.txt" for name in (flavour, "serving") if name == flavour or flavour != "dev"]
+    shared = [] if flavour in {"dev", "ray"} else ["serving"]  # they leave out other things than serving does
+    files = [folder / f"overrides-{name}.txt" for name in (flavour, *shared)]
     overrides = "\n".join(file.read_text() for file in files if file.exists())
 
     left_out = {Requirement(line).name for line in overrides.splitlines() if line and not line.startswith("#")}
@@ -101,7 +107,7 @@ def test_what_the_overrides_leave_out_is_out(root: Path, flavour: str) -> None:
     assert "torch" not in _locked(root, flavour, "3.11")
 
 
-@pytest.mark.parametrize("flavour", SERVING)
+@pytest.mark.parametrize("flavour", [*SERVING, "ray"])
 def test_one_build_of_onnx_runtime_serves(root: Path, flavour: str) -> None:
     builds = {name for name in _locked(root, flavour, "3.11") if name.startswith("onnxruntime")}
 
@@ -115,6 +121,14 @@ def test_tests_run_with_the_versions_that_serve(root: Path, flavour: str) -> Non
     assert {name: _version(each[0]) for name, each in serving.items()}.items() <= {
         name: _version(each[0]) for name, each in dev.items()
     }.items()
+
+
+def test_tests_run_with_the_versions_that_serve_behind_ray(root: Path) -> None:
+    behind_ray, dev = _locked(root, "ray", "3.11"), _locked(root, "dev", "3.11")
+
+    # Some that nothing of ours imports are left out of one or the other.
+    assert {name for name in behind_ray if name in dev and behind_ray[name] != dev[name]} == set()
+    assert {"ray", "kserve", "numpy"} <= behind_ray.keys() & dev.keys()
 
 
 BLOCK = '''
@@ -165,3 +179,23 @@ def test_the_server_swaps_with_nothing_but_what_the_lock_of_serving_holds(
 
     assert over_v1[0].picture == over_grpc[0].picture
     assert base64.b64encode(over_v1[0].picture).startswith(b"/9j/")
+
+
+def test_the_lock_of_ray_holds_all_that_serving_behind_ray_and_bulk_import(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locked = sorted(_locked(root, "ray", "3.11"))
+    (tmp_path / "sitecustomize.py").write_text(BLOCK.format(locked=locked))
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{root}")
+    modules = sorted(f"predictor.scaling.{path.stem}" for path in (root / "predictor" / "scaling").glob("[a-z]*.py"))
+
+    imported = subprocess.run(
+        [sys.executable, "-c", f"import {', '.join(modules)}"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert "predictor.scaling.app" in modules
+    assert imported.returncode == 0, imported.stderr
