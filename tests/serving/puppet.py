@@ -139,9 +139,7 @@ def puppet(folder: Path, settings: Mapping[str, str] | None = None, *, held: str
         held: A stage that is held from the first moment on.
     """
     chosen = {"HTTP_PORT": "0", "GRPC_PORT": "0", "LOG_FORMAT": "text", "DRAIN_DELAY_SECONDS": "0", **(settings or {})}
-    environment = {
-        name if name.startswith("OTEL_") else f"PREDICTOR_{name}": value for name, value in chosen.items()
-    }
+    environment = {name if name.startswith("OTEL_") else f"PREDICTOR_{name}": value for name, value in chosen.items()}
     log, address = folder / "log", str(folder / "strings")
     log.touch()
     stages = Stages(address)

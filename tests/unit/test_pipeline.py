@@ -17,7 +17,7 @@ from predictor.errors import (
     UnsupportedOption,
 )
 from predictor.faces import Box, Face, Image
-from predictor.job import Job
+from predictor.job import Job, StageRun
 from predictor.options import EnhanceOptions, Pair, RestoreOptions, SwapOptions, Upscale
 from predictor.pipeline import Altered, Pipeline
 from predictor.selection import Scene, Source
@@ -350,7 +350,7 @@ def test_each_swapped_face_reports_its_stages_and_its_fit() -> None:
 
 def test_the_time_of_one_picture_does_not_count_for_the_next_picture_of_the_request() -> None:
     pipeline, job, options = Fakes().pipeline(), Job(), SwapOptions()
-    job._seconds["swap"] = 1000.0
+    job.add(StageRun("swap", 0.0, 1000.0))
     givers = pipeline.identify_all([source("red", RED)], options.pairs, job)
 
     altered = pipeline.swap(party([LEFT]), givers, options, job)
