@@ -36,6 +36,7 @@ def cluster(object_store_bytes: int) -> Iterator[None]:
         StartupError: There is no cluster at RAY_ADDRESS, or Ray cannot be started here.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray tells nobody anything; its own processes read it too
+    os.environ.setdefault("RAY_raylet_start_wait_time_s", "120")  # 30 are too few on a busy machine
     with kept(signal.SIGTERM):  # Ray takes it: whoever started us shall end us as if there were no Ray
         _init(os.environ.get("RAY_ADDRESS", ""), object_store_bytes)
     try:
