@@ -128,6 +128,8 @@ class Arena:
         self.server = served.server
         self._log = served.log
         self.ports = served.ports
+        self.runs: dict[str, list[Ran]] = {}
+        """What has run, by stage."""
         self._attack = attack
         self._prober = prober
         targets = [Target(name, self.ports.http, f"/v2/health/{name}") for name in HEALTH]
@@ -138,6 +140,7 @@ class Arena:
         before, logged = processor_seconds(self.server.process.pid), self._log.stat().st_size
         with self._probed() as probed:
             ran = self._attack.ask(Stage(name, self.ports.http, self.ports.grpc, populations, seconds))
+        self.runs.setdefault(name, []).append(ran)
         server_seconds = processor_seconds(self.server.process.pid) - before
         with self._log.open("rb") as log:
             log.seek(logged)

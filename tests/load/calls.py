@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -96,6 +96,17 @@ def quantile(seconds: Sequence[float], name: Literal["p50", "p95", "p99", "max"]
     """Return a percentile in milliseconds, a time that really occurred; None of no times."""
     found = Latencies.of(seconds)
     return None if found is None else found.as_dict()[name]
+
+
+def lost(runs: Mapping[str, Sequence[Ran]]) -> list[tuple[str, str, float, float, str]]:
+    """Return the lost calls: stage, who called, seconds after the stage began, for how long, what came."""
+    return [
+        (stage, call.population, round(call.began - ran.began, 2), round(call.seconds, 2), call.outcome)
+        for stage, of_stage in runs.items()
+        for ran in of_stage
+        for call in ran.calls
+        if call.lost
+    ]
 
 
 def outcomes(calls: Iterable[Call]) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from tests.load.arena import Memory
 from tests.load.calls import quantile, seconds_of
@@ -29,6 +30,9 @@ def plot_latency(steps: Sequence[Step], path: Path) -> None:
         lower.plot(at, [rate(step) for step in of_protocol], color=f"C{colour}", marker=".", label=protocol)
     upper.set(ylabel="latency of answered calls, ms", xscale="log", yscale="log")
     upper.set_title("swap of a 1280×886 JPEG, embedded recipe")
+    upper.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    upper.yaxis.set_major_formatter("{x:,.0f}")
+    upper.yaxis.set_minor_formatter(NullFormatter())
     lower.set(xlabel="callers", ylabel="answers a second", ylim=(0, None))
     lower.set_xticks(LEVELS, map(str, LEVELS))
     lower.set_xticks([], minor=True)

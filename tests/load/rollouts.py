@@ -14,7 +14,7 @@ from tests.load import asks
 from tests.load.arena import Served, predictor
 from tests.load.calls import OK, Ran, outcomes, quantile, seconds_of
 from tests.load.processes import Child
-from tests.load.rows import Goal, Row, Table
+from tests.load.rows import Goal, Row
 from tests.load.scenario import STOP, Kind, Population, Stage
 from tests.serving.route import Route
 
@@ -85,17 +85,6 @@ def rows(rollouts: Rollouts, rounds: int) -> list[Row]:
         Row(f"{times}: servers that dropped something or did not exit 0", len(rollouts.unclean), Goal("=", 0)),
         Row(f"{times}: p99 of all calls, ms", quantile(seconds_of(calls), "p99")),
     ]
-
-
-def lost(rollouts: Rollouts) -> Table:
-    """Return the calls that were lost, for whoever looks for the reason."""
-    ran = rollouts.ran
-    lines = [
-        (call.population, round(call.began - ran.began, 2), round(call.seconds, 2), call.outcome)
-        for call in ran.calls
-        if call.outcome != OK
-    ]
-    return Table(("who called", "at, s", "for, s", "what came"), lines)
 
 
 def _how_it_ended(served: Served) -> list[str]:

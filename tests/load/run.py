@@ -21,12 +21,13 @@ from predictor.errors import PredictorError
 from predictor.runtime.threads import available_threads
 from tests.load import added, asks, curve, overload, plots, report, rollouts, soak, trouble
 from tests.load.arena import ECHO, Arena, arena, health_seconds, memory_of, predictor
-from tests.load.calls import quantile
+from tests.load.calls import Ran, lost, quantile
 from tests.load.curve import Step
 from tests.load.report import Part
-from tests.load.rows import Goal, Row
+from tests.load.rows import Goal, Row, Table
 
 _MOST_ADDED_MS = 10
+_LOST_COLUMNS = ("stage", "who called", "at, s", "for, s", "what came")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,12 @@ class Run:
             verdict = {True: "holds", False: "DOES NOT HOLD", None: ""}[row.holds]
             _tell(f"  {row.what}: {row.as_json()['figure']} {row.goal or ''} {verdict}".rstrip())
         report.write(self.part, self.folder)
+
+    def end(self, runs: Mapping[str, Sequence[Ran]]) -> None:
+        """List the calls that were lost, for whoever looks for the reason."""
+        if lines := lost(runs):
+            self.part.tables[f"Lost calls of {self.part.name}"] = Table(_LOST_COLUMNS, lines)
+            report.write(self.part, self.folder)
 
     @property
     def missed(self) -> list[Row]:
@@ -125,6 +132,7 @@ def _calls(run: Run) -> None:
         for beside, others in (("slow clients", trouble.slow()), ("clients that leave", trouble.leavers())):
             watched = around.run(beside, [*trouble.good(), *others], lengths.trouble_seconds)
             run.add(trouble.rows(beside, watched, alone, trouble.settled_in_flight(around)))
+        run.end(around.runs)
         plots.plot_memory({"calls of every kind": memory}, run.folder / "memory_of_calls.png")
 
 
@@ -155,10 +163,8 @@ def _added(around: Arena, lengths: Lengths) -> list[Row]:
 def _rollouts(run: Run) -> None:
     rounds = run.lengths.rounds
     done = rollouts.run(run.folder / "rollouts", rounds, lambda number: _tell(f"  round {number}"))
-    lost = rollouts.lost(done)
-    if lost.lines:
-        run.part.tables["Lost calls"] = lost
     run.add(rollouts.rows(done, rounds))
+    run.end({"rollouts": [done.ran]})
 
 
 def _soak(run: Run) -> None:
@@ -168,6 +174,7 @@ def _soak(run: Run) -> None:
         memory_of(server.pid) as memory,
     ):
         run.add(soak.rows(around.run("soak", soak.populations(), run.lengths.soak_seconds), memory))
+        run.end(around.runs)
         plots.plot_memory({"soak": memory}, run.folder / "memory.png")
 
 

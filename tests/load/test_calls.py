@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.load.calls import LEFT, OVERLOADED, Call, Ran, answered_per_second, outcomes, quantile, seconds_of
+from tests.load.calls import LEFT, OVERLOADED, Call, Ran, answered_per_second, lost, outcomes, quantile, seconds_of
 
 
 def call(began: float, seconds: float = 1.0, outcome: str = "ok", status: int = 200) -> Call:
@@ -61,6 +61,12 @@ def test_a_percentile_is_a_time_that_occurred() -> None:
     assert quantile(seconds_of(calls), "p99") == pytest.approx(99.0)
     assert quantile(seconds_of(calls, OVERLOADED), "max") == pytest.approx(9000.0)
     assert quantile([], "p99") is None
+
+
+def test_lost_calls_are_listed_by_stage() -> None:
+    calls = [call(101.0), call(103.0, 2.0, "lost: x", 0), call(104.0, outcome=OVERLOADED, status=429)]
+
+    assert lost({"soak": [ran(calls, 100.0, 110.0)]}) == [("soak", "callers", 3.0, 2.0, "lost: x")]
 
 
 def test_outcomes_are_told_the_most_frequent_first() -> None:
