@@ -45,6 +45,8 @@ class Http(HttpToolsProtocol):
         self._owing, self._reading = _Timer(self.loop), _Timer(self.loop)
         self._in_head = False
         self._head_bytes = 0
+        self._filling_bytes = 0
+        self._body_came = False
         self._request_has_ended = True
         self._lingers = False
 
@@ -68,16 +70,26 @@ class Http(HttpToolsProtocol):
         """Read; what follows the last answer of a connection is not looked at."""
         if self._lingers:
             return
+        self._body_came = False
         super().data_received(data)
-        self._head_bytes = self._head_bytes + len(data) if self._in_head else 0
-        if self._head_bytes > _LONGEST_HEAD_BYTES and not self.transport.is_closing():
-            self._refuse(RequestTooLarge(self._head_bytes, _LONGEST_HEAD_BYTES), "a head without end")
+        if not self._lingers and not self.transport.is_closing():
+            self._count(len(data))
         self._watch()
 
     def on_message_begin(self) -> None:
         """Note that a head has begun."""
         self._in_head, self._request_has_ended = True, False
         super().on_message_begin()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header of the head; those behind a chunked body are for nobody."""
+        if self._in_head:
+            super().on_header(name, value)
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of the body."""
+        self._body_came = True
+        super().on_body(body)
 
     def on_headers_complete(self) -> None:
         """Note that a head has ended; its answer closes the connection by our rule."""
@@ -134,6 +146,17 @@ class Http(HttpToolsProtocol):
             self._owing.stop()
         elif not self._owing.runs:
             self._owing.start(self._client_seconds, lambda: self._give_up("a request that does not come"))
+
+    def _count(self, received_bytes: int) -> None:
+        """Bound what has no end of its own: a head, and behind or between the chunks of a body what is none of it."""
+        self._head_bytes = self._head_bytes + received_bytes if self._in_head else 0
+        filling = not (self._in_head or self._request_has_ended or self._body_came)
+        self._filling_bytes = self._filling_bytes + received_bytes if filling else 0
+        if self._head_bytes > _LONGEST_HEAD_BYTES:
+            self._refuse(RequestTooLarge(self._head_bytes, _LONGEST_HEAD_BYTES), "a head without end")
+        elif self._filling_bytes > _LONGEST_HEAD_BYTES:
+            _log.info("a body without end or content: connection closed")
+            self.transport.abort()
 
     def _give_up(self, what: str) -> None:
         _log.info("%s: connection closed after %g s", what, self._client_seconds)

@@ -1,4 +1,4 @@
-"""`make fuzz`: the bombs, then so many drawn requests, at the models in this process and a share at a real server.
+"""`make fuzz`: so many drawn requests, then the bombs, at the models in this process and a share at a real server.
 
 In this process all is real but the stages behind the decoder, which are quick; the server has the embedded recipe.
 Every one has to end as a picture or a typed error, the same in both places; the server has to be as healthy after as
@@ -23,9 +23,7 @@ from tests.hostile.health import MOST_RESIDENT_BYTES, Target, peak_bytes
 from tests.hostile.workshop import OK, Workshop
 from tests.serving.wire import Ask, RestRequest
 
-BATCH = 500
-ONE_IN = 20
-"""Of the drawn requests, as many go to the real server as well."""
+BATCH = 1000
 _GIB = 2**30
 _NEVER = {"crash", "internal", "deadline_exceeded", "overloaded", "not_ready"}
 _OF_FACES = {"no_face_found", "face_index_out_of_range", "degenerate_face", "too_many_faces", "unsupported_option"}
@@ -44,14 +42,16 @@ class Tally:
 
 
 class Fuzzer:
-    """Gives attacks to the models here, and every twentieth to a server, and keeps account.
+    """Gives attacks to the models here, and some of them to a server, and keeps account.
 
     Args:
         workshop: The models in this process.
         target: The server.
+        one_in: Of the drawn requests, how many there are to one that the server gets as well.
     """
 
-    def __init__(self, workshop: Workshop, target: Target) -> None:
+    def __init__(self, workshop: Workshop, target: Target, one_in: int) -> None:
+        self._one_in = one_in
         self._workshop = workshop
         self._target = target
         self._channel = target.grpc()
@@ -69,7 +69,7 @@ class Fuzzer:
         tally.inputs += 1
         if (codes and outcome not in codes) or outcome.split(" ")[0] in _NEVER:
             tally.findings.append((outcome, attack))
-        if tally.inputs % ONE_IN == 0 if also_the_server is None else also_the_server:
+        if tally.inputs % self._one_in == 0 if also_the_server is None else also_the_server:
             tally.asked += 1
             if _kind(there := self._asked(attack)) != _kind(outcome):
                 tally.findings.append((f"{outcome} here, {there} at the server", attack))
@@ -100,22 +100,23 @@ def _kind(outcome: str) -> str:
 
 
 def run(fuzzer: Fuzzer, target: Target, count: int, seed: int, say: Callable[[str], None]) -> None:
-    """Try every bomb, then that many drawn attacks; a batch has a seed of its own, so that each can be drawn again."""
+    """Try that many drawn attacks, then every bomb; a batch has a seed of its own, so that each can be drawn again."""
+    tally = fuzzer.tally
+    while (done := tally.inputs) < count:
+        began = time.monotonic()
+        fuzz(min(BATCH, count - done), seed, fuzzer.take)
+        say(
+            f"seed {seed}: {tally.inputs - done} in {time.monotonic() - began:.0f} s, together {tally.inputs}; "
+            f"findings {len(tally.findings)}, slowest {tally.slowest[0]:.1f} s, {_memory(target)}"
+        )
+        target.check()
+        seed += 1
     for name, (make, codes) in BOMBS.items():
         began = time.monotonic()
         body = Ask("faceswap-detect", make()).rest().body or b""
         fuzzer.take(Attack("v1", "faceswap-detect", body), codes=codes, also_the_server=True)
         say(f"{name}: {time.monotonic() - began:.1f} s in both places, {_memory(target)}")
-    while (done := fuzzer.tally.inputs - len(BOMBS)) < count:
-        began = time.monotonic()
-        fuzz(min(BATCH, count - done), seed, fuzzer.take)
-        drawn = fuzzer.tally.inputs - len(BOMBS)
-        say(
-            f"seed {seed}: {drawn - done} in {time.monotonic() - began:.0f} s, together {drawn}; "
-            f"findings {len(fuzzer.tally.findings)}, slowest {fuzzer.tally.slowest[0]:.1f} s, {_memory(target)}"
-        )
-        target.check()
-        seed += 1
+    target.check()
 
 
 def summary(tally: Tally, target: Target) -> str:
@@ -140,6 +141,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.hostile.fuzz", description=__doc__.split("\n\n")[0])
     parser.add_argument("--count", type=int, default=50_000, help="requests to draw (default 50000)")
     parser.add_argument("--seed", type=int, default=0, help="of the first batch (default 0)")
+    parser.add_argument(
+        "--server-one-in", metavar="N", type=int, default=100, help="one of N goes to the server as well (default 100)"
+    )
     parser.add_argument("--output", type=Path, default=Path("out/fuzz"), help="folder for the log (default out/fuzz)")
     options = parser.parse_args()
     options.output.mkdir(parents=True, exist_ok=True)
@@ -157,7 +161,7 @@ def main() -> int:
                 print(time.strftime("%H:%M:%S"), line, file=stream, flush=True)
 
         target = Target.of(running, server_log)
-        fuzzer = Fuzzer(workshop, target)
+        fuzzer = Fuzzer(workshop, target, options.server_one_in)
         say(f"{options.count} requests, seeds from {options.seed}, {BATCH} each")
         run(fuzzer, target, options.count, options.seed, say)
         fuzzer.close()

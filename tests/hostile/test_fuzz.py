@@ -12,7 +12,7 @@ COUNT = 400
 
 def test_whatever_is_drawn_ends_as_a_picture_or_a_typed_error(target: Target) -> None:
     with Workshop() as workshop:
-        fuzzer = Fuzzer(workshop, target)
+        fuzzer = Fuzzer(workshop, target, one_in=20)
         fuzz(COUNT, 2026, fuzzer.take)
         fuzzer.close()
 

@@ -51,7 +51,7 @@ class Workshop:
 
     async def _start(self) -> None:
         settings = self._settings
-        self._executor = Executor(settings.workers, settings.queue_length, settings.queue_seconds)
+        self._executor = Executor(settings.workers or 1, settings.queue_length, settings.queue_seconds)
         fakes = Fakes(FakeDetector([face_at(1.0, 1.0, 4.0)]))
         loading = Loading(lambda: Service(fakes.pipeline(), Destinations({}, {}), settings))
         models = all_models(settings.model_name, loading, self._executor, settings)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -103,7 +104,13 @@ def _read(data: bytes) -> _File:
 
 
 def _check(file: _File) -> None:
-    """Check the sums that the decoders leave unchecked, of every chunk that pixels depend on."""
+    """Check the sums that the decoders leave unchecked, of every chunk that pixels depend on.
+
+    And that those come once which there is one of: libpng writes a line to stderr for each further one.
+    """
+    counts = Counter(chunk.name for chunk in file.chunks)
+    if any(counts[name] > 1 for name in (b"IHDR", b"PLTE", b"tRNS")):
+        raise BrokenPictureError("the PNG data are damaged")
     for chunk in file.chunks:
         if chunk.name in {b"IHDR", b"PLTE", b"tRNS", b"IDAT"}:
             (written,) = struct.unpack_from(">I", file.data, chunk.end)

@@ -119,6 +119,18 @@ def test_pixels_that_end_early_are_noticed_though_every_chunk_is_whole() -> None
         decode(png((16, 40), 16, 2, [row[:96].tobytes() for row in ROWS]), "image", MANY)
 
 
+@pytest.mark.parametrize("name", [b"IHDR", b"PLTE", b"tRNS"])
+def test_a_chunk_of_which_there_is_one_comes_once(capfd: pytest.CaptureFixture[str], name: bytes) -> None:
+    good = drawn.files()["png palette transparent"]
+    start = good.index(name) - 4
+    again = good[start : start + 12 + int.from_bytes(good[start : start + 4], "big")]
+
+    with pytest.raises(UndecodableImage, match="damaged"):
+        decode(good[:start] + again * 1000 + good[start:], "image", MANY)
+
+    assert capfd.readouterr().err == ""
+
+
 def test_a_file_of_empty_chunks_is_given_up() -> None:
     data = b"\x89PNG\r\n\x1a\n" + chunk(b"none", b"") * 100_001
 
