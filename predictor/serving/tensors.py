@@ -14,7 +14,7 @@ import numpy as np
 import orjson
 
 from predictor.errors import InvalidField
-from predictor.serving.jsontext import parse_json
+from predictor.serving.jsontext import MOST_VALUES, parse_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -163,11 +163,13 @@ def deserialized(name: str, raw: bytes | memoryview) -> list[bytes | str]:
     """Return the rows of a BYTES tensor from V2's raw form.
 
     Raises:
-        InvalidField: A length points beyond the end.
+        InvalidField: A length points beyond the end, or there are very many.
     """
     rows: list[bytes | str] = []
     offset = 0
     while offset < len(raw):
+        if len(rows) == MOST_VALUES:  # empty rows take four bytes each, and seconds in all
+            raise InvalidField(name, f"more than {MOST_VALUES:,} rows")
         if offset + _LENGTH.size > len(raw):
             raise InvalidField(name, "the raw tensor ends inside a length")
         (length,) = _LENGTH.unpack_from(raw, offset)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import grpc
@@ -9,7 +11,7 @@ import grpc
 from tests.serving.pictures import flat
 from tests.serving.provocations import connected, full
 from tests.serving.puppet import Puppet, puppet
-from tests.serving.wire import Ask, GrpcConnection, RestRequest
+from tests.serving.wire import Ask, GrpcConnection, RestConnection, RestRequest
 
 DETECT = Ask("faceswap-detect", flat())
 PREDICT, INFER = "/v1/models/faceswap-detect:predict", "/v2/models/faceswap-detect/infer"
@@ -61,3 +63,49 @@ def test_nobody_waits_in_the_queue_for_longer_than_the_settings_say(tmp_path: Pa
         assert int(waited.headers["retry-after"]) >= 1
         assert first.answer().status == 200
         assert second.ask(DETECT.rest()).status == 200
+
+
+# ── whose turn it is ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+SLOW, QUICK, ANOTHER, BUSY = (90, 0, 0), (0, 90, 0), (0, 0, 90), (90, 90, 0)
+
+
+def test_quick_requests_pass_a_slow_one_that_came_before_them_and_the_slow_one_is_served(tmp_path: Path) -> None:
+    with puppet(tmp_path, {"WORKERS": "1", "QUEUE_LENGTH": "8"}) as server, ExitStack() as stack:
+        busy, slow, quick, another = (stack.enter_context(connected(server)) for _ in range(4))
+        _take_long(server, busy)
+        server.stages.hold("detect")
+        busy.send(Ask("faceswap-detect", flat(BUSY)).rest())
+        worker = server.stages.arrival()
+        began = len(server.stages.ran)
+        for connection, ask in (
+            (slow, Ask("faceswap-enhance", flat(SLOW))),
+            (quick, Ask("faceswap-detect", flat(QUICK))),
+            (another, Ask("faceswap-detect", flat(ANOTHER))),
+        ):
+            connection.send(ask.rest())
+            _let_it_queue(server)
+
+        worker.go()
+
+        assert [connection.answer().status for connection in (busy, slow, quick, another)] == [200] * 4
+        detected = [colour for stage, colour in server.stages.ran[began:] if stage == "detect"]
+        assert detected == [QUICK, ANOTHER, SLOW]
+
+
+def _take_long(server: Puppet, connection: RestConnection) -> None:
+    """Let the server learn that enhancing takes seconds and detecting does not."""
+    assert connection.ask(Ask("faceswap-detect", flat()).rest()).status == 200
+    server.stages.hold("detect")
+    connection.send(Ask("faceswap-enhance", flat()).rest())
+    stage = server.stages.arrival()
+    time.sleep(2)  # that much longer, times the allowance, may lie between the requests below
+    stage.go()
+    assert connection.answer().status == 200
+
+
+def _let_it_queue(server: Puppet) -> None:
+    """Let the server's event loop go round: what was on a socket before has been read after."""
+    with connected(server) as connection:
+        for _ in range(3):
+            connection.ask(RestRequest("GET", "/v2/health/live"))

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from predictor.errors import InvalidField
+from predictor.serving.jsontext import MOST_VALUES
 from predictor.serving.tensors import (
     OutputTensor,
     RequestedOutput,
@@ -182,6 +183,13 @@ def test_a_raw_tensor_that_ends_too_early_is_refused(raw: bytes) -> None:
 @given(st.lists(st.binary(max_size=30), max_size=5))
 def test_raw_form_and_back_gives_the_same_rows(rows: list[bytes]) -> None:
     assert deserialized("image", serialized(OutputTensor("image", "BYTES", rows))) == rows
+
+
+def test_very_many_rows_are_refused() -> None:
+    assert len(deserialized("image", bytes(4 * MOST_VALUES))) == MOST_VALUES
+
+    with pytest.raises(InvalidField, match="image: more than 100,000 rows"):
+        deserialized("image", bytes(4 * MOST_VALUES + 4))
 
 
 @given(st.lists(st.binary(max_size=40), min_size=1, max_size=4))
