@@ -61,7 +61,7 @@ def plain(settings: Settings) -> dict[str, Any]:
 
 def with_more_workers(settings: Settings) -> Settings:
     """Return the settings with so many workers that batches form, unless the operator gave a number."""
-    if "workers" in settings.model_fields_set:
+    if settings.workers is not None:
         return settings
     return settings.model_copy(update={"workers": _WORKERS})
 

@@ -385,6 +385,22 @@ def test_serve_serves_with_the_settings_of_the_environment_and_ends_with_its_cod
     assert seen[0].http_port == 9000
 
 
+def test_serve_puts_the_stages_behind_ray_where_it_is_asked_to(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    from predictor.scaling import pod  # noqa: PLC0415  # as above
+
+    seen: list[Settings] = []
+
+    def serve(settings: Settings) -> int:
+        seen.append(settings)
+        return 1
+
+    monkeypatch.setenv("PREDICTOR_RAY_REPLICAS", "1-4")
+    monkeypatch.setattr(pod, "serve", serve)
+
+    assert desk.run("serve", "--scale", "ray") == 1
+    assert seen[0].ray_replicas == "1-4"
+
+
 @pytest.mark.parametrize(
     ("command", "taught"),
     [

@@ -171,3 +171,26 @@ def test_a_user_without_a_home_has_no_cache(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("os.path.expanduser", lambda path: path)  # what it does where the user is not known
 
     assert cache_folder() is None
+
+
+@pytest.mark.parametrize("given", ["0", "4-1", "1-", "-2", "many", "1.5", "1-2-3"])
+def test_replicas_are_a_number_or_the_least_and_the_most(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PREDICTOR_RAY_REPLICAS", given)
+
+    with pytest.raises(StartupError, match="PREDICTOR_RAY_REPLICAS"):
+        read_settings()
+
+
+@pytest.mark.parametrize(("given", "taken"), [("0.25", True), ("1", True), ("2", True), ("0", True), ("1.5", False)])
+def test_a_replica_takes_a_share_of_a_gpu_or_whole_ones(
+    given: str,
+    taken: bool,  # noqa: FBT001
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PREDICTOR_RAY_GPUS", given)
+
+    if taken:
+        assert read_settings().ray_gpus == float(given)
+    else:
+        with pytest.raises(StartupError, match="PREDICTOR_RAY_GPUS"):
+            read_settings()
