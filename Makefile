@@ -36,7 +36,7 @@ LABELS = --build-arg VERSION=$$(sed -nE 's/^__version__ = "(.*)"/\1/p' predictor
 RAY_IMAGE := localhost/faceswap-predictor:dev-ray
 TEST_CLUSTER = $(BIN)/python -m pytest -m cluster tests/cluster $(TESTS)
 
-.PHONY: help demo serve test test-ray check manifests render parity bench bench-memory load image test-cluster lock setup setup-torch
+.PHONY: help demo serve test test-ray check manifests render parity bench bench-memory load fuzz image test-cluster lock setup setup-torch
 
 help:  ## list the words
 	@echo "make WORD"
@@ -79,6 +79,9 @@ bench-memory: $(TORCH_STAMP)
 
 load: $(STAMP)  ## the server under load on loopback: table and plots in out/load; QUICK=1 takes 5 minutes, the whole about 25
 	@$(BIN)/python -m tests.load.run --output out/load $(if $(QUICK),--quick)
+
+fuzz: $(STAMP)  ## hostile requests, drawn, at the codec, the models and a server, and every bomb; COUNT=50000; out/fuzz
+	@$(BIN)/python -m tests.hostile.fuzz --output out/fuzz --count $(or $(COUNT),50000) $(if $(SEED),--seed $(SEED))
 
 # A builder counts if it answers: docker is often there without its daemon. CLUSTER is a program whose word `build` is
 # buildah's, with a base image of its own.

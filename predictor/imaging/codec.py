@@ -8,6 +8,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 
 from predictor.errors import ImageTooLarge, OutputTooLarge, UndecodableImage, UnsupportedImage
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     from predictor.options import OutputFormat, OutputOptions
 
 __all__ = ["Header", "OutputKind", "Picture", "check_output_size", "decode", "encode", "output_format", "probe"]
+
+# What OpenCV finds wrong with a file is in our error; it would also write it to stderr, with paths of its build.
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 _LONGEST_SIDE: dict[OutputKind, int] = {
     "jpeg": 65_500,  # libjpeg, JPEG_MAX_DIMENSION

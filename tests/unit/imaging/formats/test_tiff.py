@@ -140,6 +140,16 @@ def test_huge_tiles_and_millions_of_strips_are_refused() -> None:
         probe(tiff(pixels, {258: (8,), 262: (1,), 273: (8,) * 65_537}), "x")
 
 
+def test_a_damaged_file_leaves_no_line_of_opencv_on_stderr(capfd: pytest.CaptureFixture[str]) -> None:
+    data = bytearray(drawn.files()["tiff 16 bits"])
+    data[100:300] = b"\xff" * 200
+
+    with pytest.raises(UndecodableImage):
+        decode(bytes(data), "x", MANY)
+
+    assert capfd.readouterr().err == ""
+
+
 def test_metadata_never_reach_a_decoder() -> None:
     exif = PIL.Image.Exif()
     exif[0x010E] = "description"
