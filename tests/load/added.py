@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import base64
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
-from statistics import median
+from statistics import median, quantiles
 
 from predictor import loader
 from predictor.job import Job
@@ -19,6 +20,7 @@ from tests.serving.wire import Ask, GrpcConnection, RestConnection
 
 PIPELINE = "pipeline"
 _WARM_UPS = 3
+_ERROR_OF_A_MEDIAN = 1.253 / 1.349  # of a normal distribution: by its deviation, and that by its quartiles
 
 
 def measure(ports: Ports, ask: Ask, rounds: int) -> Mapping[str, Sequence[float]]:
@@ -46,9 +48,15 @@ def measure(ports: Ports, ask: Ask, rounds: int) -> Mapping[str, Sequence[float]
     return {way: times[_WARM_UPS:] for way, times in taken.items()}
 
 
-def added(taken: Mapping[str, Sequence[float]], way: str) -> float:
-    """Return the median of what a way took more than the pipeline in the same turn, in milliseconds."""
-    return median(ours - alone for ours, alone in zip(taken[way], taken[PIPELINE], strict=True))
+def added(taken: Mapping[str, Sequence[float]], way: str) -> tuple[float, float]:
+    """Return what a way took more than the pipeline in the same turn: the median in milliseconds, and its error.
+
+    The error is the standard error of a median, by the distance of the quartiles: on a machine that does other things
+    it can be larger than what is looked for.
+    """
+    more = [ours - alone for ours, alone in zip(taken[way], taken[PIPELINE], strict=True)]
+    lower, _, upper = quantiles(more, n=4)
+    return median(more), _ERROR_OF_A_MEDIAN * (upper - lower) / math.sqrt(len(more))
 
 
 def added_at_best(taken: Mapping[str, Sequence[float]], way: str) -> float:

@@ -140,7 +140,12 @@ def test_whatever_is_no_good_answer_of_a_rollout_is_lost() -> None:
 
 
 def test_what_is_added_is_the_median_of_the_turns_differences() -> None:
-    assert added({PIPELINE: [100.0, 200.0, 300.0], "V1": [105.0, 204.0, 399.0]}, "V1") == 5.0
+    more, error = added({PIPELINE: [100.0, 200.0, 300.0], "V1": [105.0, 204.0, 399.0]}, "V1")
+    _, little = added({PIPELINE: [100.0] * 16, "V1": [104.0, 106.0] * 8}, "V1")
+
+    assert more == 5.0
+    assert error > 10
+    assert little == pytest.approx(0.46, abs=0.01)
     assert added_at_best({PIPELINE: [200.0, 100.0], "V1": [109.0, 300.0]}, "V1") == 9.0
 
 
