@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import grpc
+import numpy as np
 import pytest
 from kserve.protocol.grpc import grpc_predict_v2_pb2 as pb
 
-from tests.serving.pictures import flat
+from tests.serving.pictures import flat, png
 from tests.serving.provocations import connected, wait_until_draining
 from tests.serving.puppet import Puppet, puppet
 from tests.serving.wire import Ask, GrpcConnection, RestConnection, RestRequest, grpc_answer
@@ -112,6 +113,21 @@ def test_what_outlasts_the_grace_period_is_dropped_and_counted(tmp_path: Path, p
         assert server.exit_code() == 1
         del call  # a call that nobody holds is cancelled
         channel.close()
+    assert "stopped, requests dropped: 1" in server.log.read_text()
+
+
+def test_an_answer_that_its_client_does_not_read_is_dropped_and_counted(
+    tmp_path: Path, rng: np.random.Generator
+) -> None:
+    noise = png(rng.integers(0, 256, (2300, 2300, 3), np.uint8))  # more than the system takes for who does not read
+    settings = {"DRAIN_DELAY_SECONDS": "0.1", "GRACE_SECONDS": "1.1"}
+    with puppet(tmp_path, settings) as server, connected(server) as reading_nothing:
+        reading_nothing.send(Ask(image=flat(), destinations=[noise]).rest())
+        assert reading_nothing.status_alone() == 200
+
+        server.terminate()
+
+        assert server.exit_code() == 1
     assert "stopped, requests dropped: 1" in server.log.read_text()
 
 

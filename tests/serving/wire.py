@@ -71,6 +71,10 @@ class RestConnection:
         headers = {name.lower(): value for name, value in response.getheaders()}
         return RestAnswer(response.status, headers, response.read())
 
+    def status_alone(self) -> int:
+        """Wait for the beginning of the answer, and leave the rest of it unread."""
+        return self._http.getresponse().status
+
     def ask(self, request: RestRequest) -> RestAnswer:
         """Send a request and wait for the answer."""
         self.send(request)
