@@ -106,6 +106,8 @@ def _described(namespace: Namespace) -> str:
     questions = (
         ("get", "inferenceservices,deployments,pods,hpa,events", "-o", "wide"),
         ("logs", "-l", "serving.kserve.io/inferenceservice", "--tail=30", "--prefix"),
+        ("get", "rayservices,rayclusters", "-o", "yaml"),
+        ("logs", "-l", "ray.io/node-type", "--all-containers", "--tail=30", "--prefix"),
     )
     texts = []
     for words in questions:

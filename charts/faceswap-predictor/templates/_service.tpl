@@ -9,7 +9,7 @@ and device; returns JSON, which keeps numbers as they are.
 {{- $_ := set $service "device" .device -}}
 {{- $_ := set $service "name" (printf "%s-%s" (include "faceswap-predictor.fullname" .root) .device) -}}
 {{- $_ := set $service "namespace" .root.Release.Namespace -}}
-{{- $_ := set $service "knative" (and (ne .device "ray") (eq $service.deploymentMode "Knative")) -}}
+{{- $_ := set $service "knative" (eq $service.deploymentMode "Knative") -}}
 {{- $_ := set $service "runtimeName" (include "faceswap-predictor.runtimeName" (dict "root" .root "service" $service)) -}}
 {{- $_ := set $service "storage" (include "faceswap-predictor.storage" (dict "root" .root "service" $service) | fromJsonArray) -}}
 {{- toJson $service -}}
