@@ -61,7 +61,7 @@ async def connected(
     finally:
         writer.close()
         server.close()
-        while state.connections:
+        while state.connections:  # noqa: ASYNC110  # uvicorn has no event for it
             await asyncio.sleep(0.01)
 
 
@@ -166,10 +166,14 @@ async def test_a_client_that_goes_on_sending_after_its_answer_is_cut_off(monkeyp
         writer.write(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 999999999\r\n\r\n")
 
         with pytest.raises(ConnectionError):
-            while True:
-                writer.write(bytes(1000))
-                await writer.drain()
-                await asyncio.sleep(SHORT / 10)
+            await send_for_ever(writer)
+
+
+async def send_for_ever(writer: asyncio.StreamWriter) -> None:
+    while True:
+        writer.write(bytes(1000))
+        await writer.drain()
+        await asyncio.sleep(SHORT / 10)
 
 
 async def test_the_rest_of_a_body_that_was_answered_already_must_come() -> None:
