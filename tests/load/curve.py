@@ -9,6 +9,7 @@ from typing import Literal
 from tests.load import asks
 from tests.load.arena import Watched
 from tests.load.calls import OVERLOADED, quantile, seconds_of
+from tests.load.processes import LoadFailed
 from tests.load.rows import Row, Table
 from tests.load.scenario import Population
 
@@ -52,8 +53,15 @@ def populations(protocol: str, concurrency: int) -> list[Population]:
 
 
 def best(steps: Sequence[Step]) -> Step:
-    """Return the step of most answers a second, both protocols together."""
-    return max((step for step in steps if step.protocol == TOGETHER), key=rate)
+    """Return the step of most answers a second, both protocols together.
+
+    Raises:
+        LoadFailed: None had any.
+    """
+    most = max((step for step in steps if step.protocol == TOGETHER), key=rate)
+    if rate(most) == 0:
+        raise LoadFailed("no call was answered within its step: this machine is too busy for steps so short")
+    return most
 
 
 def rate(step: Step) -> float:

@@ -62,9 +62,9 @@ def rows(overload: Overload) -> list[Row]:
     refusals = seconds_of(calls, OVERLOADED)
     late = [late for watched in overload.overloaded for late in watched.ran.late_seconds]
     logged = [seconds for watched in overload.overloaded for seconds in watched.refusal_seconds]
-    times = f"overload, {offered / best:.1f} times what the best level answers"
+    times = f"overload, {offered / best:.1f} times what the best level answers" if best else "overload"
     return [
-        Row(f"{times}: answers, % of that", 100 * answered / best, Goal("≥", 95)),
+        Row(f"{times}: answers, % of that", 100 * answered / best if best else None, Goal("≥", 95)),
         Row(f"overload: slowest of {len(refusals):,} refusals, ms", quantile(refusals, "max"), Goal("<", 20)),
         Row("overload: p99 of refusals, ms", quantile(refusals, "p99")),
         Row("overload: slowest refusal by the server's own log, ms", quantile(logged, "max")),

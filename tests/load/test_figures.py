@@ -13,6 +13,7 @@ from tests.load.arena import ECHO, Memory, Watched, refusals
 from tests.load.calls import OVERLOADED, Call, Ran
 from tests.load.curve import Step
 from tests.load.probes import Probed
+from tests.load.processes import LoadFailed
 from tests.load.rollouts import Rollouts
 from tests.load.rows import Row
 from tests.load.trouble import SIZES
@@ -43,6 +44,13 @@ def test_the_best_step_is_the_one_of_most_answers_over_both_protocols() -> None:
     assert curve.best(steps) is steps[2]
     assert curve.rate(steps[2]) == pytest.approx(4.0, rel=0.02)
     assert curve.rows(steps)[0].what.endswith("at 4 callers")
+
+
+def test_a_machine_that_answers_nothing_in_a_step_is_told_so() -> None:
+    with pytest.raises(LoadFailed, match="too busy"):
+        curve.best([Step(curve.TOGETHER, 2, watched(0))])
+
+    assert overload.rows(overload.Overload([watched(0)], [watched(10)]))[0].holds is False
 
 
 def test_every_level_has_its_callers() -> None:
