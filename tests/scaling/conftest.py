@@ -59,9 +59,8 @@ def two_nodes(folder: Path, **settings: object) -> Iterator[TwoNodes]:
         "PREDICTOR_RAY_CONNECTION_SECONDS": str(CONNECTION_SECONDS),
         "PYTHONPATH": str(Path.cwd()),
         "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "predictor.scaling.proxy.middlewares",
-        # A busy machine takes its time to start Ray's processes.
+        # a busy machine takes its time to start Ray's processes
         "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "120",
-        "RAY_raylet_start_wait_time_s": "200",
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_worker_niceness": "0",
     }

@@ -16,16 +16,19 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import ray
 from ray import serve
 from ray.cluster_utils import Cluster
 
+from predictor.client.server_process import free_ports
 from predictor.scaling.app import build
 
 _QUESTIONS = 10
 """So many that each of two replicas is asked."""
+_TRIES = 6
 _STORE_BYTES = 150 * 1024 * 1024
 
 
@@ -33,9 +36,8 @@ def main() -> None:
     """Start, serve, obey."""
     http_port, grpc_port = (int(word) for word in sys.argv[1:3])
     settings = json.loads(sys.argv[3])
-    node: dict[str, Any] = {"num_cpus": 4, "object_store_memory": _STORE_BYTES}
-    cluster = Cluster(initialize_head=True, head_node_args={**node, "include_dashboard": False})
-    worker = cluster.add_node(**node)
+    cluster = _patiently(lambda: Cluster(initialize_head=True, head_node_args={**_node(), "include_dashboard": False}))
+    worker = _patiently(lambda: cluster.add_node(**_node()))
     ray.init(cluster.address, log_to_driver=False, logging_level=logging.ERROR)
     try:
         serve.start(
@@ -52,7 +54,23 @@ def main() -> None:
     finally:
         serve.shutdown()  # type: ignore[no-untyped-call]  # Ray's
         ray.shutdown()
-        cluster.shutdown()  # type: ignore[no-untyped-call]  # Ray's
+        cluster.shutdown()
+
+
+def _patiently(start: Callable[[], Any]) -> Any:  # noqa: ANN401  # Ray's
+    """Start a node; again, where a busy machine was slower to start its processes than Ray allows."""
+    for _ in range(_TRIES - 1):
+        try:
+            return start()
+        except Exception as error:  # noqa: BLE001  # a bare one is what Ray raises
+            print(error, file=sys.stderr)
+    return start()
+
+
+def _node() -> dict[str, Any]:
+    """Return what a node has; its agents' ports among it: Ray ends a node whose agents do not tell theirs in 15 s."""
+    agents = ("metrics_agent_port", "metrics_export_port", "dashboard_agent_listen_port", "runtime_env_agent_port")
+    return {"num_cpus": 4, "object_store_memory": _STORE_BYTES, **dict(zip(agents, free_ports(4), strict=True))}
 
 
 def _sizes() -> dict[str, int]:
