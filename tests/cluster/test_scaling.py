@@ -16,11 +16,15 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
 # Little for each pod, so that the load leaves the rest of two cores to Kubernetes itself.
 _TIGHT: dict[str, Any] = {
-    "resources": {"requests": {"cpu": "200m", "memory": "512Mi"}, "limits": {"cpu": "500m", "memory": "2Gi"}},
+    "resources": {"requests": {"cpu": "150m", "memory": "512Mi"}, "limits": {"cpu": "500m", "memory": "2Gi"}},
     "replicas": {"min": 1, "max": 2},
 }
+# Percent of 150m: reached by a pod that other work of the machine leaves little, missed by two pods that only answer probes,
+# Prometheus, and a call every few seconds.
+_TARGET = 80
 _AT_ONCE: dict[str, Any] = {"scaleDown": {"stabilizationWindowSeconds": 0}}
 _UP_SECONDS, _DOWN_SECONDS = 180, 240
+_ENOUGH = 4
 
 
 def _ready(namespace: Namespace) -> list[str]:
@@ -48,10 +52,10 @@ def _called_steadily(client: Client, *namespaces: Namespace) -> Iterator[None]:
         for each in namespaces
         for caller in (f"rest-new={each.url()}", f"rest-kept={each.url()}", f"grpc-kept={each.grpc()}")
     ]
-    with client.calling(*callers, pause=3) as steady:
+    with client.calling(*callers, pause=5) as steady:
         yield
     assert steady.report.failures == []
-    assert min(steady.report.calls.values()) > 5
+    assert min(steady.report.calls.values()) >= _ENOUGH
 
 
 @contextmanager
@@ -79,8 +83,8 @@ def test_hpas_scale_on_cpu_that_of_the_chart_back_as_well(
     """Two services at once, for it takes long. KServe's own HPA drops `behavior`: it comes down after five minutes."""
     _skip_without("apiservice", "v1beta1.metrics.k8s.io")
     ours, kserves = client.namespace, new_namespace()
-    ours.install({**_TIGHT, "autoscaling": {"class": "external", "target": 100, "behavior": _AT_ONCE}})
-    kserves.install({**_TIGHT, "autoscaling": {"class": "hpa", "target": 100}})
+    ours.install({**_TIGHT, "autoscaling": {"class": "external", "target": _TARGET, "behavior": _AT_ONCE}})
+    kserves.install({**_TIGHT, "autoscaling": {"class": "hpa", "target": _TARGET}})
     for namespace in (ours, kserves):
         namespace.roll_out()
 
