@@ -42,7 +42,9 @@ class Shop:
     def start(self) -> subprocess.Popen[str]:
         run = subprocess.Popen(
             [sys.executable, "-m", "predictor", "bulk", "swap", self.source, self.input, self.output, *OPTIONS],
-            env={name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"},
+            # Ray lets its workers step back behind all other processes, which on a busy machine is for ever
+            env={name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
+            | {"RAY_worker_niceness": "0"},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
