@@ -19,7 +19,7 @@ _TIGHT: dict[str, Any] = {
     "resources": {"requests": {"cpu": "150m", "memory": "512Mi"}, "limits": {"cpu": "500m", "memory": "2Gi"}},
     "replicas": {"min": 1, "max": 2},
 }
-# Percent of 150m: reached by a pod that other work of the machine leaves little, missed by two pods that only answer probes,
+# Percent of 150m: reached by a pod that other work of the machine leaves little, missed by two that only answer probes,
 # Prometheus, and a call every few seconds.
 _TARGET = 80
 _AT_ONCE: dict[str, Any] = {"scaleDown": {"stabilizationWindowSeconds": 0}}
