@@ -21,6 +21,7 @@ from tests.serving.wire import GrpcConnection, RestConnection
 # One provider and one thread everywhere: what runs where must make no difference, and this machine is small.
 SETTINGS: Mapping[str, object] = {"provider": "cpu", "threads": 1, "limit_faces": 6, "queue_length": 16}
 CONNECTION_SECONDS = 3.0
+COPIES = [f"copy_{number}.jpg" for number in range(10)]
 _STOP_SECONDS = 60.0
 
 
@@ -99,9 +100,11 @@ def root() -> Path:
 
 @pytest.fixture(scope="module")
 def destinations(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with two portraits."""
+    """A folder with two portraits, and one of them a few times more."""
     folder = tmp_path_factory.mktemp("destinations")
     fill_folder(folder, (ASTRONAUT, GRACE_HOPPER))
+    for name in COPIES:
+        (folder / name).write_bytes(GRACE_HOPPER.read())
     return folder
 
 

@@ -72,6 +72,40 @@ async def test_rest_is_our_own_and_every_answer_is_signed(entrance: EntranceRepl
     assert all(answer.headers[SIGNATURE[0].decode()] == "1" for answer in (well, refused))
 
 
+async def test_requests_are_counted_where_they_come_in(entrance: EntranceReplica) -> None:
+    ask = Ask("faceswap-detect", encoded()).rest()
+    async with over_http(entrance) as http:
+        await http.post(ask.path, content=ask.body)
+        await called(entrance, "ModelInfer", Ask("faceswap-detect", encoded()).grpc().SerializeToString())
+        page = (await http.get("/metrics")).text
+
+    for protocol in ("v1", "grpc"):
+        (line,) = [
+            line
+            for line in page.splitlines()
+            if line.startswith("predictor_requests_total{")
+            and all(f'"{label}"' in line for label in ("faceswap-detect", protocol, "ok"))
+        ]
+        assert line.endswith(" 1.0")
+
+
+async def test_a_verb_that_there_is_not_is_refused_and_no_prediction(entrance: EntranceReplica) -> None:
+    async with over_http(entrance) as http:
+        answer = await http.post("/v1/models/faceswap-detect:explain", content=b"{}")
+
+    assert (answer.status_code, answer.json()["code"]) == (501, "not_supported")
+
+
+async def test_parameters_of_grpc_come_through(entrance: EntranceReplica) -> None:
+    request = Ask("faceswap-enhance", encoded()).grpc()
+    request.parameters["upscale"].int64_param = 4
+
+    answer, _ = await called(entrance, "ModelInfer", request.SerializeToString())
+
+    (width,) = [output for output in answer.outputs if output.name == "width"]
+    assert list(width.contents.int_contents) == [4 * PICTURE.shape[1]]
+
+
 async def test_what_an_answer_is_made_of_can_travel(entrance: EntranceReplica) -> None:
     ask = Ask("faceswap-enhance", encoded()).rest()
     messages: list[dict[str, Any]] = []
