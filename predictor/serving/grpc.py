@@ -11,6 +11,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, cast
+from uuid import uuid4
 
 import grpc
 from google.protobuf.message import DecodeError
@@ -29,10 +30,13 @@ from predictor.serving.logs import REQUEST_ID
 from predictor.serving.messages import model_of, parse_message
 from predictor.serving.metrics import UNKNOWN_MODEL
 from predictor.serving.middleware import request_id_of
-from predictor.serving.ports import PortTaken, listen
+from predictor.serving.ports import listen
+from predictor.serving.relay import Relay
 from predictor.serving.statuses import STATUSES, sentence_of
 
 if TYPE_CHECKING:
+    import socket
+
     from predictor.serving.access import Access
     from predictor.serving.dataplane import ClosedRepository, PredictorDataPlane
     from predictor.serving.executor import Executor
@@ -71,6 +75,10 @@ class PredictorGrpcServer(GRPCServer):
         self._limit_bytes = settings.limit_request_bytes
         self._drain_delay_seconds = settings.drain_delay_seconds
         self._server: aio.Server | None = None
+        self._listener: socket.socket | None = None
+        # A name of this server's alone, in the abstract namespace: no file is left behind.
+        self._name = f"faceswap-predictor-{uuid4()}"
+        self._relay = Relay(self._name, settings.client_seconds)
 
     def bind(self) -> int:
         """Take the port and return its number.
@@ -78,33 +86,35 @@ class PredictorGrpcServer(GRPCServer):
         Raises:
             PortTaken: Somebody else has it.
         """
-        listen(self._port, _SETTING).close()  # gRPC itself would also write a line of its own to stderr
+        self._listener = listen(self._port, _SETTING)
         self._server = aio.server(
             interceptors=[_Interceptor(self._requests, late=True)],
             options=[
                 ("grpc.max_receive_message_length", min(2 * self._limit_bytes, _LARGEST_OPTION)),
                 ("grpc.max_send_message_length", -1),
-                # Two servers on one port would share its calls in silence.
-                ("grpc.so_reuseport", 0),
                 *_connection_age(self._drain_delay_seconds),
             ],
         )
         pb_grpc.add_GRPCInferenceServiceServicer_to_server(self._servicer, self._server)
-        try:
-            return int(self._server.add_insecure_port(f"[::]:{self._port}"))
-        except RuntimeError as error:
-            raise PortTaken(_SETTING, self._port) from error
+        self._server.add_insecure_port(f"unix-abstract:{self._name}")
+        return int(self._listener.getsockname()[1])
 
     async def serve(self) -> None:
         """Serve until stopped."""
         assert self._server is not None  # noqa: S101  # bind comes first
+        assert self._listener is not None  # noqa: S101
         await self._server.start()
+        await self._relay.start(self._listener)
         await self._server.wait_for_termination()
 
     async def shut_down(self, grace_seconds: float) -> None:
         """Take nothing new (GOAWAY), wait for what runs, cancel what is left after the grace period."""
+        self._relay.stop_listening()
+        if self._listener is not None:
+            self._listener.close()
         if self._server is not None:
             await self._server.stop(grace_seconds)
+        await self._relay.stop()
 
 
 def _connection_age(drain_delay_seconds: float) -> list[tuple[str, int]]:

@@ -1,0 +1,179 @@
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from uuid import uuid4
+
+import pytest
+
+from predictor.serving import relay as relay_module
+from predictor.serving.relay import Relay
+
+ANSWER = bytes(range(256)) * 16 * 1024  # 4 MiB: more than the kernels' buffers hold
+Behaviour = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+class Stage:
+    """A relay on a port of its own before a server that behaves as told."""
+
+    def __init__(self, client_seconds: float = 20.0) -> None:
+        self.name = f"relay-{uuid4()}"
+        self.relay = Relay(self.name, client_seconds)
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.address = self.listener.getsockname()
+        self.behind: asyncio.Server | None = None
+
+    async def start(self, behave: Behaviour) -> None:
+        self.behind = await asyncio.start_unix_server(behave, f"\0{self.name}")
+        await self.relay.start(self.listener)
+
+    async def end(self) -> None:
+        await asyncio.wait_for(self.relay.stop(), 5)
+        if self.behind is not None:
+            self.behind.close()
+
+    async def call(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        return await asyncio.open_connection(*self.address, limit=1024)
+
+
+async def hang_up_early(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Answer, and close with words of the client unread: its kernel resets what is not delivered."""
+    with suppress(ConnectionError):
+        await reader.read(1)
+        writer.write(ANSWER)
+        await writer.drain()
+    writer.close()
+
+
+async def talk_and_read_slowly(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+    got = b""
+    while part := await reader.read(64 * 1024):
+        got += part
+        if not writer.is_closing():
+            writer.write(b"i have read on")
+        await asyncio.sleep(0.001)
+    await gone(writer)
+    return got
+
+
+async def read_all(reader: asyncio.StreamReader) -> None:
+    while await reader.read(64 * 1024):
+        pass
+
+
+async def gone(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    with suppress(ConnectionError):
+        await writer.wait_closed()
+
+
+async def test_a_client_that_still_talks_gets_the_whole_answer_of_a_server_that_has_hung_up() -> None:
+    stage = Stage()
+    await stage.start(hang_up_early)
+
+    reader, writer = await stage.call()
+    writer.write(b"what?")
+
+    assert await talk_and_read_slowly(reader, writer) == ANSWER
+    await stage.end()
+
+
+async def test_questions_and_their_end_come_through_as_they_are() -> None:
+    heard = asyncio.get_running_loop().create_future()
+
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.set_result(await reader.read(-1))
+        writer.write(b"thanks")
+        writer.close()
+
+    stage = Stage()
+    await stage.start(listen)
+    reader, writer = await stage.call()
+
+    writer.write(ANSWER)
+    writer.write_eof()
+
+    assert await heard == ANSWER
+    assert await reader.read(-1) == b"thanks"
+    await gone(writer)
+    await stage.end()
+
+
+async def test_a_client_that_resets_its_connection_is_gone_for_the_server_too() -> None:
+    ended = asyncio.get_running_loop().create_future()
+
+    async def wait_for_the_end(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            ended.set_result(await reader.read(-1))
+        writer.close()
+
+    stage = Stage()
+    await stage.start(wait_for_the_end)
+    _, writer = await stage.call()
+    writer.write(b"a word")
+    await writer.drain()
+
+    writer.transport.abort()
+
+    assert await asyncio.wait_for(ended, 5) in {b"a word", b""}
+    await gone(writer)
+    await stage.end()
+
+
+async def test_a_client_that_reads_nothing_is_left() -> None:
+    async def say_much(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            while True:  # until the buffers of all kernels are full
+                writer.write(ANSWER)
+                await writer.drain()
+        writer.close()
+
+    stage = Stage(client_seconds=0.05)
+    await stage.start(say_much)
+    reader, writer = await stage.call()
+
+    await asyncio.sleep(0.01)
+    await stage.end()
+
+    await read_all(reader)  # to the end that it now has
+    await gone(writer)
+
+
+async def test_a_client_that_never_closes_its_side_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relay_module, "_LAST_SECONDS", 0.05)
+    stage = Stage()
+
+    async def say_little(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"done")
+        writer.close()
+
+    await stage.start(say_little)
+    reader, writer = await stage.call()
+
+    assert await reader.read(-1) == b"done"
+    await stage.end()
+
+    await gone(writer)
+
+
+async def test_without_a_server_behind_connections_end_at_once() -> None:
+    stage = Stage()
+    await stage.relay.start(stage.listener)
+
+    reader, writer = await stage.call()
+
+    assert await reader.read(-1) == b""
+    await gone(writer)
+    await stage.end()
+
+
+async def test_after_the_stop_nobody_is_let_in() -> None:
+    stage = Stage()
+    await stage.start(hang_up_early)
+
+    await stage.end()
+
+    with pytest.raises(ConnectionError):
+        await stage.call()
