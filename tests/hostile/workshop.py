@@ -19,7 +19,7 @@ from predictor.serving.loading import Loading
 from predictor.serving.models import all_models
 from predictor.settings import Settings
 from tests.hostile.attacks import Attack
-from tests.unit.fakes import FakeDetector, Fakes, face_at
+from tests.unit.fakes import FakeDetector, FakeRestorer, Fakes, FakeUpsampler, face_at
 
 OK = "ok"
 
@@ -47,12 +47,23 @@ class Workshop:
             return error.code
         except Exception as error:  # noqa: BLE001  # finding them is what this is for
             return f"crash {type(error).__name__}: {error}"
+        finally:
+            self._forget()
         return OK
+
+    def _forget(self) -> None:
+        """Let go of the pictures that the fakes remember."""
+        self._fakes.detector.seen.clear()
+        self._fakes.swapper.calls.clear()
+        self._restorer.seen.clear()
+        self._upsampler.seen.clear()
 
     async def _start(self) -> None:
         settings = self._settings
         self._executor = Executor(settings.workers or 1, settings.queue_length, settings.queue_seconds)
-        fakes = Fakes(FakeDetector([face_at(1.0, 1.0, 4.0)]))
+        self._restorer, self._upsampler = FakeRestorer(), FakeUpsampler()
+        detector = FakeDetector([face_at(1.0, 1.0, 4.0)])
+        self._fakes = fakes = Fakes(detector, restorer=self._restorer, upsampler=self._upsampler)
         loading = Loading(lambda: Service(fakes.pipeline(), Destinations({}, {}), settings))
         models = all_models(settings.model_name, loading, self._executor, settings)
         for model in models:
