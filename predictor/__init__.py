@@ -1,11 +1,11 @@
 """Swap, restore and find faces, served by KServe.
 
-    cli → serving, client → loader → service → engines, destinations, policy → pipeline → detectors, swappers,
+    cli → scaling → serving, client → loader → service → engines, destinations, policy → pipeline → detectors, swappers,
     restorers, upsamplers → requests → stages → imaging, runtime → faces, options, job, settings → errors
 
 Imports point down this line only. `faces` holds the nouns, `stages` the contracts of the models, `pipeline` the order
 of the work, `engines` the recipes, `service` the way from request to answer; `serving` is the only place that knows
-KServe, `runtime` the only one that knows ONNX Runtime. Nothing happens at import: `loader.load` builds everything
+KServe, `scaling` the only one that knows Ray, `runtime` the only one that knows ONNX Runtime. Nothing happens at import: `loader.load` builds everything
 once and hands it down.
 """
 
