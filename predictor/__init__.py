@@ -5,8 +5,8 @@
 
 Imports point down this line only. `faces` holds the nouns, `stages` the contracts of the models, `pipeline` the order
 of the work, `engines` the recipes, `service` the way from request to answer; `serving` is the only place that knows
-KServe, `scaling` the only one that knows Ray, `runtime` the only one that knows ONNX Runtime. Nothing happens at import: `loader.load` builds everything
-once and hands it down.
+KServe, `scaling` the only one that knows Ray, `runtime` the only one that knows ONNX Runtime. Nothing happens at
+import: `loader.load` builds everything once and hands it down.
 """
 
 from predictor.errors import PredictorError
