@@ -92,7 +92,7 @@ def test_what_is_no_request_is_refused_and_the_connection_ends(target: Target, d
         (b"GET //v2//health//live HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n", 404),
         (b"BREW /v2/health/live HTTP/1.1\r\nhost: a\r\n\r\n", 400),
         (b"PURGE /v2/health/live HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n", 405),
-        (b"GET http://169.254.169.254/latest HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n", 404),
+        (b"GET http://metadata.example.com/latest HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n", 404),
     ],
 )
 def test_an_odd_request_is_answered_like_any_other(target: Target, data: bytes, status: int) -> None:
