@@ -95,6 +95,8 @@ class Calls:
             try:
                 return self._answer(method, args, job)
             except _Lost as lost:
+                if job:
+                    job.check()  # Ray takes back what its caller no longer waits for: that is no loss
                 _log.warning("%s: a replica was lost (%s); tries left: %d", self._name, lost, tries_left)
             if not tries_left:
                 break

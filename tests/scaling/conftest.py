@@ -19,7 +19,14 @@ from predictor.client.server_process import RunningServer, free_ports, serving
 from tests.serving.wire import GrpcConnection, RestConnection
 
 # One provider and one thread everywhere: what runs where must make no difference, and this machine is small.
-SETTINGS: Mapping[str, object] = {"provider": "cpu", "threads": 1, "limit_faces": 6, "queue_length": 16}
+# Nothing may fail for being slow on it.
+SETTINGS: Mapping[str, object] = {
+    "provider": "cpu",
+    "threads": 1,
+    "limit_faces": 6,
+    "queue_length": 16,
+    "queue_seconds": 300,
+}
 CONNECTION_SECONDS = 3.0
 COPIES = [f"copy_{number}.jpg" for number in range(10)]
 _STOP_SECONDS = 60.0

@@ -25,6 +25,7 @@ from tests.serving.wire import Ask, GrpcAnswer, GrpcConnection, RestAnswer, Rest
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
 
+_PATIENCE_SECONDS = 300.0
 SOURCE, DESTINATION = ASTRONAUT.read(), GRACE_HOPPER.read()
 EVERYTHING = {"restore": True, "upscale": 2, "destination_face_id": "all"}
 ASKS = {
@@ -223,6 +224,7 @@ class Calls:
 
     def _over_rest(self) -> tuple[str, str]:
         connection = RestConnection(self._scaled.http_port)
+        connection._http.sock.settimeout(_PATIENCE_SECONDS)
         try:
             answer = connection.ask(self._rest)
         finally:
@@ -232,7 +234,7 @@ class Calls:
         return "OK", answer.json["swapped_images"][0]["image_data"]
 
     def _over_grpc(self, channel: GrpcConnection) -> tuple[str, str]:
-        answer = channel.ask(self._grpc)
+        answer = channel.ask(self._grpc, timeout=_PATIENCE_SECONDS)
         if answer.code is not grpc.StatusCode.OK:
             return f"{answer.code} {answer.message}", ""
         (image,) = [output for output in answer.response.outputs if output.name == "image"]

@@ -159,6 +159,7 @@ def test_it_is_not_sent_again_once_nobody_waits(pauses: list[float]) -> None:
         calls(replicas, pauses).ask("swap")
 
     assert len(replicas.orders) == 1
+    assert job.counts == {}
 
 
 def test_a_pause_never_outlasts_the_deadline(pauses: list[float]) -> None:
