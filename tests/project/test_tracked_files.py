@@ -14,6 +14,7 @@ KNOWN_HOSTS = {
     "cv.iptc.org",
     "example.com",
     "example.org",
+    "filesystem-spec.readthedocs.io",
     "git-lfs.github.com",
     "github.com",
     "huggingface.co",
@@ -22,6 +23,7 @@ KNOWN_HOSTS = {
     "keepachangelog.com",
     "kserve.github.io",
     "localhost",
+    "mirror",
     "ns.adobe.com",
     "nowhere",
     "predictor",
@@ -46,7 +48,7 @@ def _texts(paths: list[Path]) -> dict[Path, str]:
 
 
 def _is_known(host: str) -> bool:
-    return host in KNOWN_HOSTS or host.endswith(NO_HOST + INSIDE_A_CLUSTER)
+    return "%" in host or host in KNOWN_HOSTS or host.endswith(NO_HOST + INSIDE_A_CLUSTER)
 
 
 def test_no_file_names_a_host_that_is_not_known(tracked_files: list[Path], root: Path) -> None:

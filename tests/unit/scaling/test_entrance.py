@@ -50,7 +50,9 @@ def encoded() -> bytes:
 
 
 def over_http(replica: EntranceReplica) -> httpx.AsyncClient:
-    return httpx.AsyncClient(transport=httpx.ASGITransport(replica.__serve_build_asgi_app__()), base_url="http://here")
+    return httpx.AsyncClient(
+        transport=httpx.ASGITransport(replica.__serve_build_asgi_app__()), base_url="http://nowhere"
+    )
 
 
 async def test_it_is_made_only_when_every_stage_has_answered_a_warm_up(entrance: EntranceReplica) -> None:
