@@ -27,7 +27,7 @@ SETTINGS: Mapping[str, object] = {
     "queue_length": 16,
     "queue_seconds": 300,
 }
-CONNECTION_SECONDS = 3.0
+CONNECTION_SECONDS = 8.0
 COPIES = [f"copy_{number}.jpg" for number in range(10)]
 _STOP_SECONDS = 60.0
 

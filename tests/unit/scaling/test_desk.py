@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from predictor.errors import StageFailed
+from predictor.errors import DeadlineExceeded, StageFailed
 from predictor.scaling import desk
 from predictor.scaling.desk import Desk, Order, StageStuck
 from predictor.scaling.outcomes import Broken, Done, Dropped, Ticket
@@ -61,10 +61,9 @@ async def test_an_order_that_is_taken_back_ends_where_its_work_next_looks() -> N
     def work(check: Callable[[], None]) -> None:
         working.set()
         taken_back.wait(10)
-        try:
+        with pytest.raises(DeadlineExceeded):
             check()
-        finally:
-            ended.set()
+        ended.set()
 
     bench = Desk(nothing)
     task = asyncio.create_task(bench.answer(order(), work))

@@ -183,10 +183,11 @@ def test_crops_of_requests_that_come_meanwhile_go_through_the_swapper_together(
 
     first = handle.send("swap", (Ticket("a"), crops[:1], [identity]))
     wait_until(lambda: bool(swapper.runs))
-    rest = [
-        handle.send("swap", (Ticket(str(number)), [crops[number % 2]], [other if number % 2 else identity]))
-        for number in range(4)
-    ]
+    rest = []
+    for number in range(4):
+        order = Ticket(str(number)), [crops[number % 2]], [other if number % 2 else identity]
+        rest.append(handle.send("swap", order))
+        time.sleep(0.02)  # not at the same moment
     more = handle.send("swap", (Ticket("f"), crops, [identity, other]))
     asyncio.run_coroutine_threadsafe(asyncio.sleep(0.1), loop).result()  # all have come
     swapper.go_on.set()
