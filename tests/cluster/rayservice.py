@@ -82,7 +82,7 @@ class RayService:
 
     def memory(self) -> dict[str, int]:
         """Return the bytes that each of its pods holds, without what is only cached."""
-        script = "grep -hsE '^(total_rss|anon) ' /sys/fs/cgroup/memory/memory.stat /sys/fs/cgroup/memory.stat"
+        script = "grep -hsE '^(total_rss|anon) ' /sys/fs/cgroup/memory/memory.stat /sys/fs/cgroup/memory.stat || true"
         pods = [name_of(pod) for kind in ("head", "worker") for pod in self.pods(kind)]
         said = {pod: self.namespace.kubectl("exec", pod, "--", "sh", "-c", script) for pod in pods}
         return {pod: int(words.split()[-1]) for pod, words in said.items()}
