@@ -162,7 +162,7 @@ def test_no_call_is_lost_in_an_update_that_makes_another_cluster(
     with client.calling(*_callers(service), pause=0.2) as load:
         time.sleep(2)
         with steps.timed("update to calls on the new cluster"):
-            service.namespace.install(changed, "-f", str(EXAMPLE), "--force-conflicts")
+            service.namespace.install(changed, "-f", str(EXAMPLE))
             until(lambda: service.cluster != before, "the new cluster", _READY_SECONDS)
         with steps.timed("calls on the new cluster to no connection on the old one"):
             until(lambda: service.connections(before, client) == 0, "the end of connections", DELETION_DELAY_SECONDS)

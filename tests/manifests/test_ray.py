@@ -129,6 +129,10 @@ def test_the_autoscaler_is_there_where_there_is_something_to_scale() -> None:
     assert [_groups(scaled)[1][name] for name in ("replicas", "minReplicas", "maxReplicas")] == [2, 2, 4]
 
 
+def test_kuberay_adds_nothing_to_the_list_of_workers_that_helm_would_then_not_change() -> None:
+    assert _groups(_spec())[1]["scaleStrategy"] == {}
+
+
 def test_weights_come_from_the_claim_on_every_node() -> None:
     values = {**RAY, "model": {"recipe": "onnx"}, "weights": {"claim": {"create": True}, "pull": {"enabled": True}}}
     objects = manifests(values)

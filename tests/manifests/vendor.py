@@ -20,7 +20,7 @@ SOURCES = {
 UNUSED = (
     *("transformer", "explainer", "workerSpec", "ephemeralContainers"),
     *("sklearn", "xgboost", "tensorflow", "pytorch", "triton", "onnx", "huggingface", "pmml", "lightgbm", "paddle"),
-    *("gcsFaultToleranceOptions", "headService", "enableIngress", "numOfHosts", "scaleStrategy", "managedBy"),
+    *("gcsFaultToleranceOptions", "headService", "enableIngress", "numOfHosts", "managedBy"),
 )
 
 
