@@ -20,7 +20,7 @@ from ray.serve.grpc_util import RayServegRPCContext
 from predictor.errors import StartupError
 from predictor.scaling import app, replicas, workshop
 from predictor.scaling.app import EntranceReplica, build, settings_of
-from predictor.scaling.context import METHOD, REMAINING, SIGNATURE
+from predictor.scaling.context import METHOD, REMAINING, SIGNATURE, CallContext
 from predictor.scaling.workshop import plain
 from predictor.settings import Settings
 from tests.serving.pictures import saved
@@ -195,6 +195,18 @@ async def test_an_error_comes_back_in_the_context_with_its_trailers(
     trailers = dict(context.trailing_metadata())
     assert trailers["error-code"] == ours
     assert trailers["x-request-id"]
+
+
+def test_what_the_proxy_tells_the_entrance_is_no_metadata_of_the_client() -> None:
+    given = RayServegRPCContext(GrpcContext("ModelInfer", **{REMAINING: "5.0", "x-request-id": "mine"}))
+
+    context = CallContext(given)
+
+    assert context.method == "/inference.GRPCInferenceService/ModelInfer"
+    assert list(context.invocation_metadata()) == [("x-request-id", "mine")]
+    remaining = context.time_remaining()
+    assert remaining is not None
+    assert 0 < remaining <= 5
 
 
 async def test_the_deadline_of_a_client_counts(entrance: EntranceReplica) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from predictor.engines import RECIPES
@@ -10,6 +11,7 @@ from predictor.errors import LicenceNotAccepted, StartupError, WeightsMissing
 from predictor.scaling import workshop
 from predictor.scaling.workshop import STAGES, offered, plain, require_weights, with_more_workers
 from predictor.settings import Settings
+from tests.unit.fakes import FakeSwapper
 
 
 def test_settings_come_through_json_as_they_were(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,3 +76,11 @@ def test_the_embedded_swapper_and_restorer_give_the_same_bytes_in_company() -> N
     assert workshop.swaps_alike(builder.swapper())
     assert restorer is not None
     assert workshop.restores_alike(restorer)
+
+
+@pytest.mark.parametrize("needed", [True, False])
+def test_examples_of_sources_have_embeddings_where_a_swapper_needs_them(needed: bool) -> None:  # noqa: FBT001
+    first, second = workshop.example_identities(FakeSwapper(needs_embedding=needed))
+
+    assert [identity.embedding is not None for identity in (first, second)] == [needed, needed]
+    assert not needed or not np.array_equal(first.embedding, second.embedding)  # type: ignore[arg-type]  # not None here
