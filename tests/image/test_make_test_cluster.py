@@ -63,6 +63,14 @@ def test_a_cluster_of_its_own_is_built_for_started_loaded_used_and_taken_down(ma
     ]
 
 
+def test_without_ray_neither_its_image_nor_its_tests_are_had(machine: Path) -> None:
+    made = make(machine, "CLUSTER=cluster", "RAY=no")
+
+    assert made.code == 0, made.errors
+    assert not any(RAY_IMAGE in call for call in made.calls)
+    assert made.calls[-2].endswith("-m cluster tests/cluster --ignore=tests/cluster/test_ray.py")
+
+
 @pytest.mark.parametrize("failing", ["up", "load", "exec"])
 def test_it_is_taken_down_whatever_happens(machine: Path, failing: str) -> None:
     made = make(machine, "CLUSTER=cluster", failing=failing)
