@@ -49,9 +49,9 @@ def run(probing: Probing, commands: BinaryIO) -> Probed:
 
 
 def _ask_on(target: Target, probing: Probing, stopping: threading.Event, probed: Probed) -> None:
-    """Ask one target at its pace."""
+    """Ask one target at its pace, at least once."""
     due = time.monotonic() + probing.every_seconds * (probing.targets.index(target) + 1) / len(probing.targets)
-    while not stopping.wait(max(0.0, due - time.monotonic())):
+    while not stopping.wait(max(0.0, due - time.monotonic())) or not probed.seconds[target.name]:
         status = probe(target)
         probed.seconds[target.name].append(time.monotonic() - due)
         if status != "200":

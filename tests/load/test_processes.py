@@ -51,9 +51,12 @@ def test_every_kind_of_client_calls_a_real_server(tmp_path: Path) -> None:
 def test_the_prober_counts_from_when_a_probe_was_due() -> None:
     with ExitStack() as stack:
         echo, prober = (stack.enter_context(Child(f"tests.load.{name}")) for name in ("echo", "prober"))
-        port = echo.receive()
+        target = Target(ECHO, echo.receive(), "/")
+        prober.send(Probing([target]))
+        prober.send(STOP)
+        assert len(prober.receive().seconds[ECHO]) == 1  # it has started, and asks at least once
         os.kill(echo.pid, signal.SIGSTOP)
-        prober.send(Probing([Target(ECHO, port, "/")], every_seconds=0.05))
+        prober.send(Probing([target], every_seconds=0.05))
         time.sleep(1.0)
         os.kill(echo.pid, signal.SIGCONT)
         time.sleep(0.3)
@@ -69,7 +72,6 @@ def test_what_does_not_answer_200_is_told() -> None:
     with ExitStack() as stack:
         prober = stack.enter_context(Child("tests.load.prober"))
         prober.send(Probing([Target("nobody", 1, "/")]))
-        time.sleep(0.3)
         prober.send(STOP)
 
         assert set(prober.receive().failed) == {"nobody: ConnectionRefusedError"}
