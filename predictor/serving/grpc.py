@@ -104,12 +104,12 @@ class PredictorGrpcServer(GRPCServer):
         assert self._server is not None  # noqa: S101  # bind comes first
         assert self._listener is not None  # noqa: S101
         await self._server.start()
-        await self._relay.start(self._listener)
+        self._relay.start(self._listener)
         await self._server.wait_for_termination()
 
     async def shut_down(self, grace_seconds: float) -> None:
         """Take nothing new (GOAWAY), wait for what runs, cancel what is left after the grace period."""
-        self._relay.stop_listening()
+        await self._relay.stop_listening()
         if self._listener is not None:
             self._listener.close()
         if self._server is not None:

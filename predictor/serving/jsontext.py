@@ -10,7 +10,7 @@ from __future__ import annotations
 import orjson
 
 from predictor.errors import InvalidField
-from predictor.serving.repeated_fields import TooDeepError, repeated_field
+from predictor.serving.repeated_fields import TooDeepError, occurrences, repeated_field
 
 MOST_VALUES = 100_000
 """In one text. The largest request that the default limits allow has about 20,000."""
@@ -50,12 +50,10 @@ def _has_more_values(text: bytes | bytearray | str, most: int) -> bool:
 
     It stops at the first part that goes beyond, so that a text of nothing but commas takes no longer.
     """
-    marks = (",", "[", "{") if isinstance(text, str) else (b",", b"[", b"{")
     found = 0
     for start in range(0, len(text), _COUNTED_AT_ONCE):
-        end = start + _COUNTED_AT_ONCE
-        for mark in marks:
-            found += text.count(mark, start, end)  # type: ignore[arg-type]  # marks are of its type
+        end = min(len(text), start + _COUNTED_AT_ONCE)
+        found += sum(occurrences(text, mark, start, end) for mark in ",[{")
         if found > most:
             return True
     return False

@@ -10,18 +10,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING
+import socket
+from functools import partial
 
-if TYPE_CHECKING:
-    import socket
-
-_CHUNK_BYTES = 256 * 1024
+_CHUNK_BYTES = 64 * 1024
 # For a client to read what is in the kernels' buffers and to close its side.
 _LAST_SECONDS = 5.0
+# Where there is no descriptor left for another connection.
+_FULL_SECONDS = 0.1
 
 
 class Relay:
     """Carries bytes between clients and a server behind an abstract Unix socket, as they are.
+
+    It works on sockets, not on asyncio's streams: there a failed write also ends the reading of what has come.
 
     Args:
         name: Of the server's socket, without the zero byte before it.
@@ -31,77 +33,78 @@ class Relay:
     def __init__(self, name: str, client_seconds: float) -> None:
         self._name = name
         self._client_seconds = client_seconds
-        self._server: asyncio.Server | None = None
+        self._accepting: asyncio.Task[None] | None = None
         self._carried: set[asyncio.Task[None]] = set()
 
-    async def start(self, listener: socket.socket) -> None:
-        """Accept connections on a socket that listens."""
-        self._server = await asyncio.start_server(self._accept, sock=listener, limit=_CHUNK_BYTES)
+    def start(self, listener: socket.socket) -> None:
+        """Accept connections on a socket that listens, and close it at the end."""
+        listener.setblocking(False)  # noqa: FBT003  # socket's own
+        self._accepting = asyncio.create_task(self._accept(listener))
+        self._accepting.add_done_callback(lambda _: listener.close())
 
     async def stop(self) -> None:
         """Accept nothing new, and wait until every client has everything; the server behind must have stopped."""
-        self.stop_listening()
+        await self.stop_listening()
         if self._carried:
             await asyncio.wait(self._carried)
 
-    def stop_listening(self) -> None:
+    async def stop_listening(self) -> None:
         """Accept nothing new; what is connected stays."""
-        if self._server is not None:
-            self._server.close()
+        if self._accepting is not None:
+            self._accepting.cancel()
+            await asyncio.wait({self._accepting})
 
-    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        carried = asyncio.create_task(self._serve(reader, writer))
-        self._carried.add(carried)
-        carried.add_done_callback(self._carried.discard)
+    async def _accept(self, listener: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                client, _ = await loop.sock_accept(listener)
+            except OSError:
+                await asyncio.sleep(_FULL_SECONDS)
+                continue
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            carried = asyncio.create_task(self._serve(client))
+            self._carried.add(carried)
+            carried.add_done_callback(self._carried.discard)
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _serve(self, client: socket.socket) -> None:
+        with client, socket.socket(socket.AF_UNIX) as server:
+            server.setblocking(False)  # noqa: FBT003  # socket's own
+            with contextlib.suppress(OSError, TimeoutError):  # one side has gone, or takes too long
+                await asyncio.get_running_loop().sock_connect(server, f"\0{self._name}")
+                await self._carry(client, server)
+
+    async def _carry(self, client: socket.socket, server: socket.socket) -> None:
+        asking = asyncio.create_task(_copy(client, server))
         try:
-            await self._carry(reader, writer)
-        except TimeoutError:
-            writer.transport.abort()
-        except OSError:  # one side has gone
-            pass
-        finally:
-            await _closed(writer)
-
-    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        answers, questions = await asyncio.open_unix_connection(f"\0{self._name}", limit=_CHUNK_BYTES)
-        asking = asyncio.create_task(_copy(reader, questions))
-        try:
-            await _copy(answers, writer, self._client_seconds)
+            await _copy(server, client, self._client_seconds)
         finally:
             asking.cancel()
             await asyncio.wait({asking})
-            await _closed(questions)
         async with asyncio.timeout(_LAST_SECONDS):
-            while await reader.read(_CHUNK_BYTES):  # for nobody: until the client, too, has closed its side
+            while await _received(client):  # for nobody: until the client, too, has closed its side
                 pass
 
 
-async def _closed(writer: asyncio.StreamWriter) -> None:
-    """Close a connection; who does not take what is left for it is not waited for."""
-    writer.close()
-    with contextlib.suppress(OSError, TimeoutError):
-        async with asyncio.timeout(_LAST_SECONDS):
-            await writer.wait_closed()
-    writer.transport.abort()
-
-
-async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, patience: float | None = None) -> None:
+async def _copy(source: socket.socket, target: socket.socket, patience: float | None = None) -> None:
     """Carry all bytes one way, and then their end; that of a side which has gone, too.
 
     Args:
-        reader: Of the one side.
-        writer: Of the other.
+        source: The one side.
+        target: The other.
         patience: Seconds that the other side may take to read on.
 
     Raises:
         TimeoutError: It did not.
     """
+    send = partial(asyncio.get_running_loop().sock_sendall, target)
     with contextlib.suppress(ConnectionError):
-        while chunk := await reader.read(_CHUNK_BYTES):
-            writer.write(chunk)
+        while chunk := await _received(source):
             async with asyncio.timeout(patience):
-                await writer.drain()
+                await send(chunk)
     with contextlib.suppress(OSError):
-        writer.write_eof()
+        target.shutdown(socket.SHUT_WR)
+
+
+async def _received(source: socket.socket) -> bytes:
+    return await asyncio.get_running_loop().sock_recv(source, _CHUNK_BYTES)

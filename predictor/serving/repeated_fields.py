@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _DEEPEST = 100  # of what is ours, nothing is deeper than six
+_FEW = 1000
 
 
 class TooDeepError(ValueError):
@@ -34,11 +35,38 @@ def repeated_field(text: bytes | bytearray | str, parsed: object) -> str | None:
     Raises:
         TooDeepError: It is nested deeper than a request can be.
     """
-    written = text.count(":") if isinstance(text, str) else text.count(b":")
-    escaped = "\\u003" in text if isinstance(text, str) else b"\\u003" in text  # a colon that is not counted
-    if written == _colons(parsed) and not escaped:
+    if occurrences(text, ":") == _colons(parsed) and not _has_escaped_colon(text):
         return None
     return next(_repeated("", json.loads(text, object_pairs_hook=_Members)), None)
+
+
+def occurrences(text: bytes | bytearray | str, mark: str, start: int = 0, end: int | None = None) -> int:
+    """Return how often one ASCII character stands in a text.
+
+    As `count` does, which looks at every byte by itself; to look for the next one is twenty times as fast, and what
+    makes a request long is base64, in which there is none.
+
+    Args:
+        text: Where to look.
+        mark: The character.
+        start: Where to begin.
+        end: Where to stop; at the end of the text if None.
+    """
+    sought = mark if isinstance(text, str) else mark.encode()
+    stop = len(text) if end is None else end
+    for found in range(_FEW):
+        place = text.find(sought, start, stop)  # type: ignore[arg-type]  # the mark is of its type
+        if place < 0:
+            return found
+        start = place + 1
+    return _FEW + text.count(sought, start, stop)  # type: ignore[arg-type]  # as above
+
+
+def _has_escaped_colon(text: bytes | bytearray | str) -> bool:
+    r"""Return whether there may be a colon that is not counted; `\` alone is found faster, and rarely is there one."""
+    if isinstance(text, str):
+        return "\\" in text and "\\u003" in text
+    return b"\\" in text and b"\\u003" in text
 
 
 def _colons(parsed: object) -> int:
@@ -50,7 +78,7 @@ def _colons(parsed: object) -> int:
         if depth > _DEEPEST:
             raise TooDeepError
         if isinstance(value, str):
-            found += value.count(":")
+            found += occurrences(value, ":")
         elif isinstance(value, list):
             left += [(one, depth + 1) for one in value]
         elif isinstance(value, dict):

@@ -27,7 +27,7 @@ class Stage:
 
     async def start(self, behave: Behaviour) -> None:
         self.behind = await asyncio.start_unix_server(behave, f"\0{self.name}")
-        await self.relay.start(self.listener)
+        self.relay.start(self.listener)
 
     async def end(self) -> None:
         await asyncio.wait_for(self.relay.stop(), 5)
@@ -77,6 +77,36 @@ async def test_a_client_that_still_talks_gets_the_whole_answer_of_a_server_that_
     writer.write(b"what?")
 
     assert await talk_and_read_slowly(reader, writer) == ANSWER
+    await stage.end()
+
+
+async def test_an_answer_that_waits_for_its_reader_outlives_words_to_a_server_that_has_hung_up() -> None:
+    stage = Stage()
+    stage.listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)  # so that most of it stays behind the relay
+    hung_up = asyncio.Event()
+
+    async def answer_and_hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await hang_up_early(reader, writer)
+        hung_up.set()
+
+    await stage.start(answer_and_hang_up)
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    client.setblocking(False)  # noqa: FBT003  # socket's own
+    loop = asyncio.get_running_loop()
+    await loop.sock_connect(client, stage.address)
+    reader, writer = await asyncio.open_connection(sock=client, limit=1024)
+    writer.write(b"what?")
+    got = b""
+    while not hung_up.is_set():
+        got += await reader.read(64 * 1024)
+
+    for _ in range(3):
+        writer.write(b"i am reading")
+        await asyncio.sleep(0.02)
+
+    assert got + await reader.read(-1) == ANSWER
+    await gone(writer)
     await stage.end()
 
 
@@ -160,7 +190,7 @@ async def test_a_client_that_never_closes_its_side_is_left(monkeypatch: pytest.M
 
 async def test_without_a_server_behind_connections_end_at_once() -> None:
     stage = Stage()
-    await stage.relay.start(stage.listener)
+    stage.relay.start(stage.listener)
 
     reader, writer = await stage.call()
 

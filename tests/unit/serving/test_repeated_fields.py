@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from predictor.serving.repeated_fields import TooDeepError, repeated_field
+from predictor.serving.repeated_fields import TooDeepError, occurrences, repeated_field
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text() | st.just("a:b"),
@@ -77,3 +77,20 @@ def test_what_is_nested_beyond_all_measure_is_not_looked_through(opening: str) -
     with pytest.raises(TooDeepError):
         repeated_field(text, orjson.loads(text))
     assert repeated(opening * 99 + "1" + closing * 99) is None
+
+
+@pytest.mark.parametrize("marks", [0, 1, 999, 1000, 1001, 2500])
+@pytest.mark.parametrize("between", ["", "a", "ab" * 50])
+def test_occurrences_are_counted_however_many_there_are(marks: int, between: str) -> None:
+    text = f"{between}:".join([""] * (marks + 1))
+
+    assert text.count(":") == marks
+    assert (
+        occurrences(text, ":") == occurrences(text.encode(), ":") == occurrences(bytearray(text, "ascii"), ":") == marks
+    )
+
+
+@given(st.text(":ab"), st.integers(0, 20), st.integers(0, 20))
+def test_occurrences_are_counted_within_bounds(text: str, start: int, end: int) -> None:
+    assert occurrences(text, ":", start, end) == text.count(":", start, end)
+    assert occurrences(text.encode(), ":", start, end) == text.count(":", start, end)
