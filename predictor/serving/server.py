@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import math
 import os
@@ -145,11 +146,16 @@ class PredictorServer(ModelServer):
             self._failure = StartupError(f"{task.get_name()} ended by itself; see the log")
 
     def _staffed(self, service: Service) -> Service:
-        """Have as many workers as the service's device takes, unless the operator gave a number; then none is busy."""
+        """Have as many workers as the service's device takes, unless the operator gave a number; then none is busy.
+
+        What is there by now stays to the end: the garbage collector, which stops everything, need not look at it again.
+        """
         if self.settings.workers is None:
             workers = workers_for(session.provider for session in service.sessions)
             self.executor.grow(workers)
             _log.info("requests worked on at once: %d", workers)
+        gc.collect()
+        gc.freeze()
         return service
 
     def _load(self, loop: asyncio.AbstractEventLoop) -> None:

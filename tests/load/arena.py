@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import httpx
@@ -37,6 +37,13 @@ class Watched:
     """Processor time of the server while it ran."""
     refusal_seconds: Sequence[float] = ()
     """How long each refusal for lack of room took by the server's own log."""
+    witnessed: Ran | None = None
+    """What a few callers in a process of their own saw."""
+
+    @property
+    def all_ran(self) -> Ran:
+        """What came of the calls of everybody."""
+        return self.ran if self.witnessed is None else replace(self.ran, calls=[*self.ran.calls, *self.witnessed.calls])
 
 
 def health_seconds(probed: Probed) -> list[float]:
@@ -115,36 +122,43 @@ def refusals(log: Iterable[bytes]) -> list[float]:
 
 
 class Arena:
-    """A server, a process that calls it, and one that probes it.
+    """A server, a process that calls it, one that calls it little, and one that probes it.
 
     Args:
         served: Who is called.
         attack: The process that calls.
+        witness: One that makes few calls, so that it is not itself what they wait for.
         prober: The process that probes.
         echo_port: Where the process listens that only answers.
     """
 
-    def __init__(self, served: Served, attack: Child, prober: Child, echo_port: int) -> None:
+    def __init__(self, served: Served, attack: Child, witness: Child, prober: Child, echo_port: int) -> None:
         self.server = served.server
         self._log = served.log
         self.ports = served.ports
         self.runs: dict[str, list[Ran]] = {}
         """What has run, by stage."""
         self._attack = attack
+        self._witness = witness
         self._prober = prober
         targets = [Target(name, self.ports.http, f"/v2/health/{name}") for name in HEALTH]
         self._probing = Probing([*targets, Target(ECHO, echo_port, "/")])
 
-    def run(self, name: str, populations: Sequence[Population], seconds: float) -> Watched:
-        """Run one stage, with the prober beside it."""
+    def run(
+        self, name: str, populations: Sequence[Population], seconds: float, witnesses: Sequence[Population] = ()
+    ) -> Watched:
+        """Run one stage, with the prober beside it, and with the witnesses if there are any."""
         before, logged = processor_seconds(self.server.process.pid), self._log.stat().st_size
         with self._probed() as probed:
+            if witnesses:
+                self._witness.send(Stage(name, self.ports.http, self.ports.grpc, witnesses, seconds))
             ran = self._attack.ask(Stage(name, self.ports.http, self.ports.grpc, populations, seconds))
-        self.runs.setdefault(name, []).append(ran)
+            witnessed = self._witness.receive() if witnesses else None
+        self.runs.setdefault(name, []).extend(ran for ran in (ran, witnessed) if ran)
         server_seconds = processor_seconds(self.server.process.pid) - before
         with self._log.open("rb") as log:
             log.seek(logged)
-            return Watched(ran, probed[0], server_seconds, refusals(log))
+            return Watched(ran, probed[0], server_seconds, refusals(log), witnessed)
 
     def idle(self, seconds: float) -> Probed:
         """Probe while nobody calls."""
@@ -170,7 +184,7 @@ class Arena:
 def arena(served: Served) -> Iterator[Arena]:
     """Put the other processes around a server until the block ends."""
     with ExitStack() as stack:
-        attack, prober, echo = (
-            stack.enter_context(Child(f"tests.load.{module}")) for module in ("attack", "prober", "echo")
+        attack, witness, prober, echo = (
+            stack.enter_context(Child(f"tests.load.{module}")) for module in ("attack", "attack", "prober", "echo")
         )
-        yield Arena(served, attack, prober, echo.receive())
+        yield Arena(served, attack, witness, prober, echo.receive())

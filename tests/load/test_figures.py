@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,7 @@ def watched(
     calls = [Call(population, number * pace, 0.1, "ok", 200) for number in range(answered)]
     calls += [Call(population, number * 0.01, 0.01, OVERLOADED, 429) for number in range(refused)]
     probed = Probed({"live": [0.005] * 50, "ready": [0.005] * 50, ECHO: [0.001] * 100}, list(failed))
-    return Watched(Ran(calls, 0.0, seconds, 10.0, [0.002]), probed, 50.0, [0.003])
+    return Watched(Ran(calls, 0.0, seconds, 10.0, [0.009]), probed, 50.0, [0.003])
 
 
 def figures(rows: list[Row]) -> list[float | None]:
@@ -69,13 +70,19 @@ def test_a_line_of_the_curve() -> None:
 
 
 def test_overload_is_held_against_the_best_level() -> None:
-    came = overload.Overload([watched(400)], [watched(384, refused=30, failed=("live: 503", "echo: 500"))])
+    witnessed = Ran([Call("few", 60.0, 0.1, "ok", 200), Call("few", 70.0, 0.012, OVERLOADED, 429)], 0, 100, 1, [0.002])
+    overloaded = replace(watched(383, refused=30, failed=("live: 503", "echo: 500")), witnessed=witnessed)
 
-    rows = overload.rows(came)
+    rows = overload.rows(overload.Overload([watched(400)], [overloaded]))
 
     assert rows[0].figure == pytest.approx(96.0, abs=0.5)
     assert rows[0].what.startswith("overload, 1.0 times")
-    assert figures(rows[1:]) == [10.0, 10.0, 3.0, 2.0, 0, 5.0, 1.0, 1]
+    assert figures(rows[1:]) == [12.0, 12.0, 2.0, 3.0, 0, 5.0, 1.0, 1]
+    assert [row.what.partition(":")[2] for row in rows[1:2] + rows[4:6]] == [
+        " slowest of 1 refusals, ms",
+        " slowest of all 1 refusals by the server's own log, ms",
+        " answers 5xx or none, of 415",
+    ]
     assert [row.holds for row in rows] == [True, True, None, None, None, True, True, None, False]
 
 

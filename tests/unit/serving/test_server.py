@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 
 from predictor.destinations import Destinations
@@ -32,3 +34,13 @@ def test_workers_follow_from_the_device(provider: str, workers: int) -> None:
 @pytest.mark.parametrize("provider", ["cpu", "cuda"])
 def test_the_operators_number_of_workers_counts(provider: str) -> None:
     assert loaded(provider, workers=3).executor.workers == 3
+
+
+def test_what_is_loaded_is_left_alone_by_the_garbage_collector() -> None:
+    gc.unfreeze()
+    try:
+        loaded("cpu")
+
+        assert gc.get_freeze_count() > 1000
+    finally:
+        gc.unfreeze()
