@@ -62,7 +62,6 @@ class Relay:
             except OSError:
                 await asyncio.sleep(_FULL_SECONDS)
                 continue
-            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             carried = asyncio.create_task(self._serve(client))
             self._carried.add(carried)
             carried.add_done_callback(self._carried.discard)

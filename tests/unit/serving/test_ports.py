@@ -19,3 +19,10 @@ def test_a_port_that_somebody_has_is_named_with_its_setting() -> None:
 
         with pytest.raises(PortTaken, match=rf"PREDICTOR_GRPC_PORT: port {port} "):
             listen(port, "PREDICTOR_GRPC_PORT")
+
+
+def test_a_taken_connection_sends_small_parts_at_once() -> None:
+    with listen(0, "PREDICTOR_HTTP_PORT") as taken, socket.create_connection(("localhost", taken.getsockname()[1])):
+        met, _ = taken.accept()
+        with met:
+            assert met.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
