@@ -4,8 +4,9 @@
 gRPC servicer function of `grpc_options`. They give every answer its request id and every error our form, also what the
 proxy itself has to say; they pass on what Ray leaves out (deadlines, methods that there are not, messages that cannot
 be read); and they end connections at PREDICTOR_RAY_CONNECTION_SECONDS: REST by `Connection: close` on the next answer,
-gRPC by GOAWAY. For KubeRay lets an updated cluster's Service point to the new one and deletes the old one after
-`rayClusterDeletionDelaySeconds` without a word to its clients, and a kept connection stays where it is.
+gRPC by GOAWAY, behind a relay without which a client that is still reading would lose its answer. For KubeRay lets an
+updated cluster's Service point to the new one and deletes the old one after `rayClusterDeletionDelaySeconds` without a
+word to its clients, and a kept connection stays where it is.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import importlib
 import threading
 import time
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import grpc
 from ray.serve._private.constants import DEFAULT_GRPC_SERVER_OPTIONS  # there is no public way to a proxy's options
@@ -24,6 +26,8 @@ from starlette.middleware import Middleware
 from predictor.errors import DeadlineExceeded, NotReady, Overloaded, PredictorError
 from predictor.scaling.context import METHOD, REMAINING, SIGNATURE
 from predictor.settings import read_settings
+from predictor.sockets.ports import listen
+from predictor.sockets.relay import Relay
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping, Sequence
@@ -38,6 +42,8 @@ _ID = b"x-request-id"
 _ALL_METHODS = "/inference.GRPCInferenceService/call"
 """The method of the entrance that takes every call."""
 _MOST_CLIENTS = 100_000
+_RELAYS: list[Relay] = []
+"""Of this process, which is a proxy to its end."""
 
 
 def middlewares() -> list[Middleware]:
@@ -49,8 +55,28 @@ def middlewares() -> list[Middleware]:
         ("grpc.max_receive_message_length", min(2 * settings.limit_request_bytes, 2**31 - 1)),
     ]
     threading.Thread(target=_import_words, daemon=True).start()
+    gRPCGenericServer.add_insecure_port = _add_port_behind_relay  # type: ignore[method-assign, assignment]
     DEFAULT_GRPC_SERVER_OPTIONS.extend(option for option in ours if option not in DEFAULT_GRPC_SERVER_OPTIONS)
     return [Middleware(Edge, settings.ray_connection_seconds)]
+
+
+def _add_port_behind_relay(server: gRPCGenericServer, address: str) -> int:
+    """Have a proxy's gRPC server listen where only a relay finds it, and the relay where Ray would have had it listen.
+
+    Args:
+        server: The proxy's; its event loop runs.
+        address: Ends with the port.
+
+    Raises:
+        PortTaken: Somebody else has it.
+    """
+    listener = listen(int(address.rpartition(":")[2]), "grpc_options.port")
+    name = f"faceswap-predictor-{uuid4()}"
+    super(gRPCGenericServer, server).add_insecure_port(f"unix-abstract:{name}")
+    relay = Relay(name, read_settings().client_seconds)
+    relay.start(listener)
+    _RELAYS.append(relay)
+    return int(listener.getsockname()[1])
 
 
 def _import_words() -> None:

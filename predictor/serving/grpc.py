@@ -30,9 +30,9 @@ from predictor.serving.logs import REQUEST_ID
 from predictor.serving.messages import model_of, parse_message
 from predictor.serving.metrics import UNKNOWN_MODEL
 from predictor.serving.middleware import request_id_of
-from predictor.serving.ports import listen
-from predictor.serving.relay import Relay
 from predictor.serving.statuses import STATUSES, sentence_of
+from predictor.sockets.ports import listen
+from predictor.sockets.relay import Relay
 
 if TYPE_CHECKING:
     import socket

@@ -28,11 +28,11 @@ from predictor.serving.loading import Loading
 from predictor.serving.logs import configure_logging
 from predictor.serving.metrics import Requests, published
 from predictor.serving.models import all_models
-from predictor.serving.ports import listen
 from predictor.serving.rest import build_app
 from predictor.serving.tracing import start_tracing
 from predictor.serving.wire import Http
 from predictor.settings import unknown_variables
+from predictor.sockets.ports import listen
 
 if TYPE_CHECKING:
     import socket

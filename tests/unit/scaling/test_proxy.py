@@ -146,9 +146,11 @@ async def test_addresses_of_clients_that_have_gone_are_forgotten(monkeypatch: py
 
 
 @pytest.fixture
-def options() -> Iterator[list[Any]]:
-    """The options of Ray's gRPC servers, put back in the end."""
+def options(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
+    """The options of Ray's gRPC servers; they, and how those take a port, are put back in the end."""
     before = list(DEFAULT_GRPC_SERVER_OPTIONS)
+    port_taking = grpc_util.gRPCGenericServer.add_insecure_port
+    monkeypatch.setattr(grpc_util.gRPCGenericServer, "add_insecure_port", port_taking)
     yield DEFAULT_GRPC_SERVER_OPTIONS
     DEFAULT_GRPC_SERVER_OPTIONS[:] = before
 
@@ -256,6 +258,28 @@ async def test_what_ray_says_itself_on_grpc_is_said_in_our_words(
     assert "/srv" not in error.details()
     trailers = dict(error.trailing_metadata())
     assert (trailers["error-code"], trailers["x-request-id"]) == (ours, "the.clients-own")
+
+
+@pytest.mark.usefixtures("options")
+async def test_a_proxys_grpc_server_is_reached_through_a_relay_alone() -> None:
+    proxy.middlewares()
+    behind, peers = Proxy(), []
+
+    def answer(context: Any) -> bytes:  # noqa: ANN401
+        peers.append(context.peer())
+        context.set_trailing_metadata((("x-request-id", "ours"),))
+        return bytes(2**20)
+
+    behind.answer = answer
+
+    async def call(channel: grpc.aio.Channel) -> bytes:
+        method: Any = channel.unary_unary("/inference.GRPCInferenceService/ModelInfer")
+        given: bytes = await method(b"")
+        return given
+
+    assert await served(behind, call) == bytes(2**20)
+    assert [peer.partition(":")[0] for peer in peers] == ["unix"]
+    await proxy._RELAYS.pop().stop()
 
 
 async def test_rays_own_health_service_stays_rays() -> None:

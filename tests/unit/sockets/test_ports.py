@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from predictor.serving.ports import PortTaken, listen
+from predictor.sockets.ports import PortTaken, listen
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])

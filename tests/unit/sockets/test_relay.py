@@ -8,8 +8,8 @@ from uuid import uuid4
 
 import pytest
 
-from predictor.serving import relay as relay_module
-from predictor.serving.relay import Relay
+from predictor.sockets import relay as relay_module
+from predictor.sockets.relay import Relay
 
 ANSWER = bytes(range(256)) * 16 * 1024  # 4 MiB: more than the kernels' buffers hold
 Behaviour = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
