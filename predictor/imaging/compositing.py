@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from predictor.imaging.alignment import inverted, prefiltered, transformed
+from predictor.imaging.alignment import inverted, prefiltered, scale_of
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from predictor.faces import AffineMatrix, Image, Mask
     from predictor.imaging.alignment import Pixels
 
@@ -78,16 +80,27 @@ def region_of(mask: Mask, matrix: AffineMatrix, width: int, height: int) -> Regi
         width: Of the picture.
         height: Of the picture.
     """
-    left, top, columns, rows = cv2.boundingRect((mask > 0).view(np.uint8))
-    if not columns:
+    ends = _ends_of_rows(mask > 0)
+    if not ends.size:
         return Region(0, 0, 0, 0)
-    # Between two pixels the mask fades to 0, so it reaches one pixel further than its last pixel above 0.
-    right, bottom = left + columns, top + rows
-    corners = np.array([(left - 1, top - 1), (right, top - 1), (right, bottom), (left - 1, bottom)], np.float32)
-    placed = transformed(corners, inverted(matrix))
-    first = np.clip(np.floor(placed.min(axis=0)), 0, (width, height)).astype(int)
-    end = np.clip(np.ceil(placed.max(axis=0)) + 1, 0, (width, height)).astype(int)
+    way_back = inverted(matrix)
+    placed = way_back[:, :2] @ ends + way_back[:, 2:]
+    # Between two pixels the mask fades to 0, so it reaches one pixel further than its last pixel above 0. Where it is
+    # shrunk first, that is one of those larger pixels, from the middle of the one in which its last pixel went.
+    factor = max(1, int(scale_of(matrix)))
+    reach = np.abs(way_back[:, :2]).sum(axis=1) * (1.5 * factor - 0.5)
+    first = np.clip(np.floor(placed.min(axis=1) - reach), 0, (width, height)).astype(int)
+    end = np.clip(np.ceil(placed.max(axis=1) + reach) + 1, 0, (width, height)).astype(int)
     return Region(int(first[0]), int(first[1]), int(end[0] - first[0]), int(end[1] - first[1]))
+
+
+def _ends_of_rows(inside: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
+    """Return the first and the last point of each row of a shape that is not empty; x and y, shape (2, N)."""
+    rows = np.flatnonzero(inside.any(axis=1))
+    first = inside.argmax(axis=1)[rows]
+    mirrored = cv2.flip(inside.view(np.uint8), 1).view(np.bool_)  # NumPy is slow backwards
+    last = inside.shape[1] - 1 - mirrored.argmax(axis=1)[rows]
+    return np.array([np.concatenate([first, last]), np.concatenate([rows, rows])], np.float64)
 
 
 def _warped_into(crop: Pixels, matrix: AffineMatrix, region: Region, border: int) -> Pixels:

@@ -3,10 +3,12 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from predictor.faces import AffineMatrix, Image, Mask
 from predictor.imaging.alignment import FFHQ_512, align
-from predictor.imaging.compositing import paste_back, region_of
+from predictor.imaging.compositing import Region, _warped_into, paste_back, region_of
 from predictor.imaging.masks import feathered, soft_square
 
 
@@ -97,9 +99,35 @@ def test_only_the_masks_own_rectangle_is_worked_on() -> None:
 
     region = region_of(mask, _shifted(1000, 500, 2.0), 4000, 3000)
 
-    assert (region.left, region.top) == (1014, 519)
-    assert region.width <= 14
-    assert region.height <= 14
+    assert (region.left, region.top) == (1013, 518)
+    assert region.width <= 15
+    assert region.height <= 15
+
+
+def test_a_turned_disc_has_the_rectangle_of_the_disc_not_of_its_crop() -> None:
+    turn = np.array([[0.8, -0.6, -100.0], [0.6, 0.8, -700.0]])
+
+    region = region_of(_disc(300), turn, 4000, 3000)
+
+    assert 270 <= region.width <= 275
+    assert 270 <= region.height <= 275
+
+
+@given(st.floats(-np.pi, np.pi), st.floats(0.2, 6.0), st.floats(20, 60), st.floats(20, 60), st.integers(0, 2**32 - 1))
+def test_a_mask_reaches_nothing_outside_its_rectangle(
+    angle: float, scale: float, x: float, y: float, seed: int
+) -> None:
+    spots = np.random.default_rng(seed).random((24, 24)) > 0.97
+    mask = spots.astype(np.float32)
+    linear = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    matrix = np.column_stack([linear, -linear @ (x, y) + 12])
+    everywhere = Region(0, 0, 90, 80)
+
+    region = region_of(mask, matrix, 90, 80)
+
+    whole = _warped_into(mask, matrix, everywhere, cv2.BORDER_CONSTANT)
+    whole[region.slices] = 0.0
+    assert not whole.any()
 
 
 def test_a_crop_much_larger_than_its_place_is_shrunk_without_moire() -> None:
