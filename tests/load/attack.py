@@ -14,7 +14,8 @@ from grpc.experimental import gevent as grpc_gevent
 grpc_gevent.init_gevent()
 gevent.get_hub().threadpool.maxsize = 256
 
-import pickle  # noqa: E402  # as everything below: it has to find Python patched
+import gc  # noqa: E402  # as everything below: it has to find Python patched
+import pickle  # noqa: E402
 import select  # noqa: E402
 import sys  # noqa: E402
 import threading  # noqa: E402
@@ -157,6 +158,8 @@ def main(stages: BinaryIO, answers: BinaryIO) -> None:
         if select.select([stages], [], [], seconds)[0]:
             pickle.load(stages)  # noqa: S301  # from the process that started this one
 
+    gc.collect()
+    gc.freeze()  # else a collection in the middle of a stage would stop all callers, and be taken for the server's time
     while True:
         try:
             stage = pickle.load(stages)  # noqa: S301  # as above
