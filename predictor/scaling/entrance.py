@@ -17,12 +17,13 @@ from kserve.protocol.grpc import grpc_predict_v2_pb2_grpc as pb_grpc
 from predictor.scaling.context import SIGNATURE, CallAborted
 from predictor.serving.dataplane import ClosedRepository, Lifecycle, PredictorDataPlane
 from predictor.serving.executor import Executor
-from predictor.serving.grpc import _Interceptor, _Servicer
 from predictor.serving.info_metrics import Info
+from predictor.serving.interceptor import Interceptor
 from predictor.serving.loading import Loading
 from predictor.serving.metrics import Requests, published
 from predictor.serving.models import all_models
 from predictor.serving.rest import build_app
+from predictor.serving.servicer import Servicer
 from predictor.serving.tracing import start_tracing
 
 if TYPE_CHECKING:
@@ -57,8 +58,8 @@ class Entrance:
         dataplane = PredictorDataPlane(registered, Lifecycle())
         shared = dataplane, ClosedRepository(registered), executor, requests, settings
         self._app = build_app(*shared)
-        self._methods = _methods(_Servicer(*shared))
-        self._interceptor = _Interceptor(requests)
+        self._methods = _methods(Servicer(*shared))
+        self._interceptor = Interceptor(requests)
         with ExitStack() as stack:
             for collector in (Info(loading), requests):
                 stack.enter_context(published(collector))
@@ -108,7 +109,7 @@ class _Details:
     invocation_metadata: tuple[tuple[str, str | bytes], ...] = ()
 
 
-def _methods(servicer: _Servicer) -> Mapping[str, grpc.RpcMethodHandler[Any, Any]]:
+def _methods(servicer: Servicer) -> Mapping[str, grpc.RpcMethodHandler[Any, Any]]:
     """Return the methods of the protocol by their paths."""
     registry = _Registry()
     pb_grpc.add_GRPCInferenceServiceServicer_to_server(servicer, registry)

@@ -1,0 +1,144 @@
+"""Around every gRPC call: its id, its log line and span, and our own words for whatever goes wrong.
+
+KServe's own interceptor turns several of its errors into UNKNOWN (trap T6) and cannot send metadata.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, cast
+
+import grpc
+from google.protobuf.message import DecodeError
+from grpc import aio
+
+from predictor.errors import InvalidField, NotSupported, PredictorError
+from predictor.job import CANCELLED
+from predictor.serving.edges import rpc_call
+from predictor.serving.limits import check_request_bytes
+from predictor.serving.logs import REQUEST_ID
+from predictor.serving.middleware import request_id_of
+from predictor.serving.statuses import STATUSES, sentence_of
+
+if TYPE_CHECKING:
+    from predictor.serving.access import Access
+    from predictor.serving.metrics import Requests
+
+_log = logging.getLogger(__name__)
+Receive = Callable[[], Awaitable[object]]
+"""Returns the message of a call, once it has come; what is no bytes says that there is none."""
+_Handler = Callable[[Receive, Any], Awaitable[Any]]
+_INFERENCE = "ModelInfer"
+_UNKNOWN = "_OTHER"
+"""In traces and log lines; a client's own words would be without bounds."""
+_LARGEST_QUESTION_BYTES = 64 * 1024
+"""A message of any method but inference: names."""
+
+
+class Interceptor(aio.ServerInterceptor):
+    """Around every call: its id, its log line, and our own words for whatever goes wrong.
+
+    Args:
+        requests: What counts them.
+        late: Whether messages are read when a method asks for its own, rather than before it is called. A message that
+            nobody has asked for stays, but for its beginning, where it is: with the client.
+    """
+
+    def __init__(self, requests: Requests, *, late: bool = False) -> None:
+        self._requests = requests
+        self._late = late
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any] | None]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> grpc.RpcMethodHandler[Any, Any]:
+        """Return the handler of a method, wrapped; an unknown method gets one that says so."""
+        method = handler_call_details.method.rsplit("/", 1)[-1]
+        handler = await continuation(handler_call_details)
+        if handler is None:
+            return self._handler(self._wrapped(_UNKNOWN, _unknown(handler_call_details.method)), None)
+        handle = cast("_Handler", handler.unary_unary) if method == _INFERENCE else _reading(handler)
+        return self._handler(self._wrapped(handler_call_details.method, handle), handler.response_serializer)
+
+    def _handler(self, handle: _Handler, serialize: Callable[[Any], bytes] | None) -> grpc.RpcMethodHandler[Any, Any]:
+        """Return a handler of bytes: of a message that gRPC itself cannot read, it would tell in its own words."""
+        if self._late:  # to gRPC a client that sends one message or many is the same
+
+            async def read(_messages: object, context: aio.ServicerContext[Any, Any]) -> object:
+                return await handle(context.read, context)
+
+            return grpc.stream_unary_rpc_method_handler(read, response_serializer=serialize)
+
+        async def given(message: bytes, context: aio.ServicerContext[Any, Any]) -> object:
+            async def receive() -> bytes:
+                return message
+
+            return await handle(receive, context)
+
+        return grpc.unary_unary_rpc_method_handler(given, response_serializer=serialize)
+
+    def _wrapped(self, path: str, handle: _Handler) -> _Handler:
+        async def call(receive: Receive, context: aio.ServicerContext[Any, Any]) -> object:
+            metadata = metadata_of(context)
+            with rpc_call(
+                self._requests.tracing, path, metadata, request_id_of(metadata.get("x-request-id"))
+            ) as access:
+                context.set_trailing_metadata((request_id_trailer(),))
+                return await _answer(access, handle, receive, context)
+
+        return call
+
+
+def _reading(handler: grpc.RpcMethodHandler[Any, Any]) -> _Handler:
+    """Return a handler that reads a small message itself."""
+    parse, handle = handler.request_deserializer, cast("Callable[[Any, Any], Awaitable[object]]", handler.unary_unary)
+    assert parse is not None  # noqa: S101  # every method of the protocol has a message
+
+    async def call(receive: Receive, context: aio.ServicerContext[Any, Any]) -> object:
+        message = await receive()
+        if not isinstance(message, bytes):
+            raise InvalidField("", "there is no message")
+        check_request_bytes(len(message), _LARGEST_QUESTION_BYTES)
+        try:
+            request = parse(message)
+        except DecodeError:
+            raise InvalidField("", "the message is not of the method's form") from None
+        return await handle(request, context)
+
+    return call
+
+
+def _unknown(path: str) -> _Handler:
+    async def refuse(_receive: object, _context: object) -> None:
+        raise NotSupported(f"there is no method {path}")
+
+    return refuse
+
+
+async def _answer(access: Access, handle: _Handler, receive: Receive, context: aio.ServicerContext[Any, Any]) -> object:
+    """Return a call's answer, or end it in our own words."""
+    access.code = CANCELLED
+    try:
+        answer = await handle(receive, context)
+    except Exception as error:  # noqa: BLE001  # the last stop: logged with its cause, told without it
+        ours = error if isinstance(error, PredictorError) else PredictorError("")
+        status = STATUSES[ours.code].grpc
+        access.code, access.status = ours.code, status.name
+        if ours.code == "internal":
+            _log.error("failed", exc_info=error)
+        await context.abort(status, sentence_of(ours), (request_id_trailer(), ("error-code", ours.code)))
+    else:
+        access.code, access.status = "ok", grpc.StatusCode.OK.name
+        return answer
+
+
+def metadata_of(context: aio.ServicerContext[Any, Any]) -> dict[str, str]:
+    """Return a call's metadata in words, by their names in lower case."""
+    return {key.lower(): value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
+
+
+def request_id_trailer() -> tuple[str, str]:
+    """Return what tells a client the id of its request."""
+    return "x-request-id", REQUEST_ID.get()
