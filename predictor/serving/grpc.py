@@ -1,4 +1,4 @@
-"""gRPC: KServe's V2 service on a port of ours, behind a relay, with an age at which connections end."""
+"""gRPC: KServe's V2 service on a port of ours, behind a relay that lets connections end in order."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from predictor.serving.metrics import Requests
     from predictor.settings import Settings
 
-# Of the drain delay. gRPC varies ages by a tenth, and routes need a part of the delay to move.
-_AGE_SHARE = 0.5
+# Of the drain delay, after which connections end: routes need a part of it to move, and clients what is left.
+_MOVING_SHARE = 0.5
 _SETTING = "PREDICTOR_GRPC_PORT"
 _LARGEST_OPTION = 2**31 - 1  # an option is an int of C
 
@@ -62,7 +62,6 @@ class PredictorGrpcServer(GRPCServer):
             options=[
                 ("grpc.max_receive_message_length", min(2 * self._limit_bytes, _LARGEST_OPTION)),
                 ("grpc.max_send_message_length", -1),
-                *_connection_age(self._drain_delay_seconds),
             ],
         )
         pb_grpc.add_GRPCInferenceServiceServicer_to_server(self._servicer, self._server)
@@ -77,6 +76,10 @@ class PredictorGrpcServer(GRPCServer):
         self._relay.start(self._listener)
         await self._server.wait_for_termination()
 
+    def begin_drain(self) -> None:
+        """Bring every client to a new connection within the drain delay; by then, routes lead them elsewhere."""
+        self._relay.retire(self._drain_delay_seconds * _MOVING_SHARE)
+
     async def shut_down(self, grace_seconds: float) -> None:
         """Take nothing new (GOAWAY), wait for what runs, cancel what is left after the grace period."""
         await self._relay.stop_listening()
@@ -85,15 +88,3 @@ class PredictorGrpcServer(GRPCServer):
         if self._server is not None:
             await self._server.stop(grace_seconds)
         await self._relay.stop()
-
-
-def _connection_age(drain_delay_seconds: float) -> list[tuple[str, int]]:
-    """Return the options that bring every client to a new connection within the drain delay, no call interrupted.
-
-    A server of gRPC's that stops cancels calls which it has received and not begun. An aged connection gets the same
-    GOAWAY without that: so at the end of the delay, routes having moved, no client is left that could send such a call.
-    """
-    if drain_delay_seconds == 0:
-        return []
-    milliseconds = round(drain_delay_seconds * 1000 * _AGE_SHARE)
-    return [("grpc.max_connection_age_ms", min(max(1, milliseconds), _LARGEST_OPTION))]

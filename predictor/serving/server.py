@@ -191,6 +191,7 @@ class PredictorServer(ModelServer):
         killed = asyncio.create_task(_all_of(self._killed.wait()))
         if self._failure is None:
             _log.info("draining, requests in flight: %d", self.executor.admitted)
+            grpc.begin_drain()
             await asyncio.wait([killed], timeout=self.settings.drain_delay_seconds)
             _log.info("taking nothing new, requests in flight: %d", self.executor.admitted)
         grace = _UNWIND_SECONDS if self._failure else self.settings.grace_seconds - self.settings.drain_delay_seconds

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
+from queue import Queue
 
 import grpc
 import numpy as np
@@ -15,6 +17,7 @@ from tests.serving.puppet import Puppet, puppet
 from tests.serving.wire import Ask, GrpcConnection, RestConnection, RestRequest, grpc_answer
 
 DETECT = Ask("faceswap-detect", flat())
+LONG = 60.0
 READY = RestRequest("GET", "/v2/health/ready")
 
 
@@ -58,6 +61,25 @@ def test_what_was_accepted_and_what_still_arrives_is_answered(tmp_path: Path) ->
         for used in (channel, kept_channel, new_channel):
             used.close()
     assert "stopped, nothing dropped" in server.log.read_text()
+
+
+def test_a_channel_stays_connected_until_it_is_told_to_connect_anew_in_the_drain(tmp_path: Path) -> None:
+    states: Queue[grpc.ChannelConnectivity] = Queue()
+    with puppet(tmp_path, {"DRAIN_DELAY_SECONDS": "1"}) as server:
+        channel = GrpcConnection(server.grpc_port)
+        channel.channel.subscribe(states.put)
+        assert channel.ask(DETECT.grpc()).code is grpc.StatusCode.OK
+        while states.get(timeout=LONG) is not grpc.ChannelConnectivity.READY:
+            pass
+
+        time.sleep(1.5)  # an age within the delay would be over
+        assert channel.ask(DETECT.grpc()).code is grpc.StatusCode.OK
+        assert states.empty()
+
+        server.terminate()
+        assert states.get(timeout=LONG) is grpc.ChannelConnectivity.IDLE
+        assert "taking nothing new" not in server.log.read_text()
+        channel.close()
 
 
 def test_a_connection_made_just_before_the_listener_closes_is_served(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 
 from predictor.sockets import relay as relay_module
+from predictor.sockets.frames import GOAWAY
 from predictor.sockets.relay import Relay
 
 ANSWER = bytes(range(256)) * 16 * 1024  # 4 MiB: more than the kernels' buffers hold
@@ -207,3 +208,67 @@ async def test_after_the_stop_nobody_is_let_in() -> None:
 
     with pytest.raises(ConnectionError):
         await stage.call()
+
+
+def frame(payload: bytes, kind: int = 0, flags: int = 0) -> bytes:
+    return len(payload).to_bytes(3) + bytes([kind, flags, 0, 0, 0, 1]) + payload
+
+
+async def retired(parts: list[bytes], after: int) -> bytes:
+    """What a client gets of a server that sends these parts, where all are to go after so many of them."""
+    stage, sent, go_on = Stage(), asyncio.Event(), asyncio.Event()
+
+    async def send(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for number, part in enumerate(parts):
+            if number == after:
+                sent.set()
+                await go_on.wait()
+            writer.write(part)
+            await writer.drain()
+        if after == len(parts):
+            sent.set()
+            await go_on.wait()
+        writer.close()
+
+    await stage.start(send)
+    reader, writer = await stage.call()
+    got = await reader.readexactly(sum(map(len, parts[:after])))
+    await sent.wait()
+    stage.relay.retire(0.0)
+    await asyncio.sleep(0.05)
+    go_on.set()
+    got += await reader.read(-1)
+    await gone(writer)
+    await stage.end()
+    return got
+
+
+async def test_clients_are_asked_to_connect_anew_between_two_frames() -> None:
+    first, second = frame(b"settings", 4), frame(b"answer" * 50_000)
+
+    assert await retired([first, second], 1) == first + GOAWAY + second
+    assert await retired([first, second], 2) == first + second + GOAWAY
+    assert await retired([first + second[:100], second[100:]], 1) == first + second + GOAWAY
+    assert await retired([first[:5], first[5:], second], 1) == first + GOAWAY + second
+    assert await retired([first, second], 0) == first + GOAWAY + second
+
+
+async def test_a_client_that_comes_later_is_asked_as_well() -> None:
+    stage = Stage()
+    settings = frame(b"settings", 4)
+
+    async def send(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(settings)
+        await reader.read(1)
+        writer.close()
+
+    await stage.start(send)
+    stage.relay.retire(0.05)
+
+    reader, writer = await stage.call()
+
+    assert await reader.readexactly(len(settings + GOAWAY)) == settings + GOAWAY
+    writer.write(b"bye")
+    await read_all(reader)
+    await gone(writer)
+    await stage.end()
