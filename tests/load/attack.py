@@ -62,6 +62,7 @@ class _Caller(locust.User):
         self._drawn = None if every is None else poisson(1 / every)
 
     def on_start(self) -> None:
+        self._client.connect()
         if self._drawn:  # else all would begin at once
             time.sleep(self._drawn(self))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from http.client import HTTPException
 from typing import Any, Protocol
@@ -28,6 +29,7 @@ _LONGEST_STAY_SECONDS = 0.6
 """A client that leaves is gone within this time: before, while and after its request is worked on."""
 _GRPC_RETRY_SECONDS = 1.0
 _ANSWER_SECONDS = 120.0
+_CONNECT_SECONDS = 10.0
 _random = np.random.default_rng(0)
 
 
@@ -43,6 +45,9 @@ class Reply:
 
 class Client(Protocol):
     """One caller's end."""
+
+    def connect(self) -> None:
+        """Connect, where a connection is kept; if there is nobody, the first call will say so."""
 
     def call(self, message: Any) -> Reply:  # noqa: ANN401  # a RestRequest or gRPC's message
         """Make one call."""
@@ -65,6 +70,11 @@ class RestKept:
     def __init__(self, ports: Ports) -> None:
         self._port = ports.http
         self._connection: RestConnection | None = None
+
+    def connect(self) -> None:
+        """Connect."""
+        with suppress(OSError):
+            self._connection = RestConnection(self._port)
 
     def call(self, request: RestRequest) -> Reply:
         """Make one call; a connection on which it failed is given up."""
@@ -90,6 +100,9 @@ class RestKept:
 
 class RestNew(RestKept):
     """Each call on a connection of its own."""
+
+    def connect(self) -> None:
+        """Do nothing yet."""
 
     def call(self, request: RestRequest) -> Reply:
         """Make one call and hang up."""
@@ -138,6 +151,9 @@ class RestLeaver:
         self._port = ports.http
         self._calls = 0
 
+    def connect(self) -> None:
+        """Do nothing yet."""
+
     def call(self, request: RestRequest) -> Reply:
         """Begin one call and leave."""
         self._calls += 1
@@ -164,6 +180,12 @@ class GrpcKept:
         self._port = ports.grpc
         self._connection: GrpcConnection | None = None
 
+    def connect(self) -> None:
+        """Connect."""
+        self._connection = GrpcConnection(self._port)
+        with suppress(grpc.FutureTimeoutError):
+            grpc.channel_ready_future(self._connection.channel).result(_CONNECT_SECONDS)
+
     def call(self, request: object) -> Reply:
         """Make one call."""
         self._connection = self._connection or GrpcConnection(self._port)
@@ -181,6 +203,9 @@ class GrpcKept:
 
 class GrpcNew(GrpcKept):
     """Each call on a channel of its own."""
+
+    def connect(self) -> None:
+        """Do nothing yet."""
 
     def call(self, request: object) -> Reply:
         """Make one call and hang up."""

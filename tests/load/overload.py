@@ -26,18 +26,25 @@ _PLACES = 17
 class Overload:
     """What came of it."""
 
-    at_best: Sequence[Watched]
-    overloaded: Sequence[Watched]
+    at_best: list[Watched]
+    overloaded: list[Watched]
 
 
 def run(arena: Arena, best: Step, turns: int, seconds: float) -> Overload:
-    """Take turns between the best level and the overload."""
-    at_best, overloaded = [], []
-    for _ in range(turns):
-        at_best.append(arena.run("best", populations(best.protocol, best.concurrency), seconds))
+    """Take turns between the best level and the overload, each of them first in every other turn."""
+    came = Overload([], [])
+
+    def run_best() -> None:
+        came.at_best.append(arena.run("best", populations(best.protocol, best.concurrency), seconds))
+
+    def run_overload() -> None:
         many, witnesses = callers(rate(best), _CALLERS - _WITNESSES), callers(rate(best), _WITNESSES)
-        overloaded.append(arena.run("overload", many, seconds, witnesses))
-    return Overload(at_best, overloaded)
+        came.overloaded.append(arena.run("overload", many, seconds, witnesses))
+
+    for turn in range(turns):
+        for part in (run_best, run_overload) if turn % 2 == 0 else (run_overload, run_best):
+            part()
+    return came
 
 
 def callers(capacity: float, count: int = _CALLERS) -> list[Population]:

@@ -36,8 +36,8 @@ class Lengths:
 
     step_seconds: float = 10.0
     added_rounds: int = 40
-    overload_turns: int = 3
-    overload_seconds: float = 15.0
+    overload_turns: int = 8
+    overload_seconds: float = 10.0
     trouble_seconds: float = 30.0
     rounds: int = 20
     soak_seconds: float = 600.0
