@@ -22,7 +22,7 @@ _TIGHT: dict[str, Any] = {
 # Percent of 200m. A pod under load passes 160m even where other work of the machine leaves it little. An HPA comes back
 # to one pod only when the two TOGETHER need less than that: probes, Prometheus and the steady calls need about 90m.
 _TARGET = 80
-_STEADY_PAUSE = 10
+_STEADY_PAUSE, _STEADY_PAUSE_BY_CPU = 4, 10
 _AT_ONCE: dict[str, Any] = {"scaleDown": {"stabilizationWindowSeconds": 0}}
 _UP_SECONDS, _DOWN_SECONDS = 180, 240
 _ENOUGH = 4
@@ -46,14 +46,14 @@ _READ = "import sys, urllib.request as u; print(u.urlopen(sys.argv[1], timeout=1
 
 
 @contextmanager
-def _called_steadily(client: Client, *namespaces: Namespace) -> Iterator[None]:
+def _called_steadily(client: Client, *namespaces: Namespace, pause: float = _STEADY_PAUSE) -> Iterator[None]:
     """Call each service now and then, in every way, and see all answered."""
     callers = [
         caller
         for each in namespaces
         for caller in (f"rest-new={each.url()}", f"rest-kept={each.url()}", f"grpc-kept={each.grpc()}")
     ]
-    with client.calling(*callers, pause=_STEADY_PAUSE) as steady:
+    with client.calling(*callers, pause=pause) as steady:
         yield
     assert steady.report.failures == []
     assert min(steady.report.calls.values()) >= _ENOUGH
@@ -89,7 +89,7 @@ def test_hpas_scale_on_cpu_that_of_the_chart_back_as_well(
     for namespace in (ours, kserves):
         namespace.roll_out()
 
-    with _called_steadily(client, ours, kserves):
+    with _called_steadily(client, ours, kserves, pause=_STEADY_PAUSE_BY_CPU):
         with _loaded(client, ours), _loaded(client, kserves):
             with steps.timed("load to two pods that answer, the chart's HPA"):
                 _see_two_answer(client, ours)
