@@ -65,14 +65,14 @@ def test_what_was_accepted_and_what_still_arrives_is_answered(tmp_path: Path) ->
 
 def test_a_channel_stays_connected_until_it_is_told_to_connect_anew_in_the_drain(tmp_path: Path) -> None:
     states: Queue[grpc.ChannelConnectivity] = Queue()
-    with puppet(tmp_path, {"DRAIN_DELAY_SECONDS": "1"}) as server:
+    with puppet(tmp_path, {"DRAIN_DELAY_SECONDS": "4"}) as server:
         channel = GrpcConnection(server.grpc_port)
         channel.channel.subscribe(states.put)
         assert channel.ask(DETECT.grpc()).code is grpc.StatusCode.OK
         while states.get(timeout=LONG) is not grpc.ChannelConnectivity.READY:
             pass
 
-        time.sleep(1.5)  # an age within the delay would be over
+        time.sleep(2.5)  # an age within the delay would be over
         assert channel.ask(DETECT.grpc()).code is grpc.StatusCode.OK
         assert states.empty()
 
