@@ -55,8 +55,6 @@ _LAST_TRACES_SECONDS = 2.0
 # For the first request of a connection that was made just before the listener closed.
 _FIRST_REQUEST_SECONDS = 1.0
 _POLL_SECONDS = 0.02
-# How long a thread at work in Python may keep the event loop from answering; Python's own is 5 ms, and it adds up.
-_SWITCH_SECONDS = 0.001
 
 
 def serve(settings: Settings, build: Callable[[Settings], Service] = loader.load) -> int:
@@ -113,7 +111,6 @@ class PredictorServer(ModelServer):
         """
         for model in models:
             self.register_model(model)
-        sys.setswitchinterval(_SWITCH_SECONDS)
         with published(self._info), published(self._requests):
             asyncio.run(self._serve())
         if self._failure is not None:
