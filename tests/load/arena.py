@@ -184,7 +184,8 @@ class Arena:
 def arena(served: Served) -> Iterator[Arena]:
     """Put the other processes around a server until the block ends."""
     with ExitStack() as stack:
-        attack, witness, prober, echo = (
-            stack.enter_context(Child(f"tests.load.{module}")) for module in ("attack", "attack", "prober", "echo")
+        attack, prober, echo = (
+            stack.enter_context(Child(f"tests.load.{module}")) for module in ("attack", "prober", "echo")
         )
+        witness = stack.enter_context(Child("tests.load.attack", ahead=True))
         yield Arena(served, attack, witness, prober, echo.receive())

@@ -120,3 +120,20 @@ def marked(mark: str) -> list[str]:
         except OSError:
             continue
     return found
+
+
+def test_a_clock_goes_before_others_where_we_may_say_so_and_runs_where_we_may_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = []
+
+    def refuse(which: int, pid: int, priority: int) -> None:
+        asked.append((which, pid, priority))
+        raise PermissionError
+
+    monkeypatch.setattr(os, "setpriority", refuse)
+    with Child("tests.load.echo"):
+        assert asked == []
+    with Child("tests.load.echo", ahead=True) as clock:
+        assert asked == [(os.PRIO_PROCESS, clock.pid, -10)]
+        assert clock.receive() > 0
