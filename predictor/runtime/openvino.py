@@ -33,6 +33,10 @@ _KEPT_KERNELS = 1000
 _TYPES = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}
 # Flags of /proc/cpuinfo, x86 and Arm; where there is none of them, OpenVINO would imitate bf16 and gain nothing.
 _BF16_FLAGS = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
+# One for the whole process, never let go. A core has the thread that first asks it for a device take its signals on a
+# stack of the core's own (its sigstack_manager.cpp), and of two cores the one that goes last gives the thread the
+# other's back, which is freed by then: the next signal, a SIGTERM or Ctrl-C, would end the process (OpenVINO 2026.4).
+_CORE = openvino.Core()
 
 
 class OpenVinoEngine:
@@ -46,9 +50,8 @@ class OpenVinoEngine:
     provider = "openvino"
 
     def __init__(self, threads: int, tree: Path = Path("/")) -> None:
-        self._core = openvino.Core()
         self._threads = threads
-        self.reduced = _reduced(self._core.get_property(_DEVICE, "OPTIMIZATION_CAPABILITIES"), tree)
+        self.reduced = _reduced(_CORE.get_property(_DEVICE, "OPTIMIZATION_CAPABILITIES"), tree)
         self._bound_kernels()
 
     def open(self, network: Network, precision: str) -> OpenVinoSession:
@@ -59,8 +62,8 @@ class OpenVinoEngine:
         """
         model = network.model
         try:
-            read = self._core.read_model(io.BytesIO(model) if isinstance(model, bytes) else model)
-            compiled = self._core.compile_model(read, _DEVICE, self._options(precision))
+            read = _CORE.read_model(io.BytesIO(model) if isinstance(model, bytes) else model)
+            compiled = _CORE.compile_model(read, _DEVICE, self._options(precision))
         except Exception as error:  # OpenVINO's errors have no root of their own below Exception
             raise EngineFailed(f"{network.name}: {words_of(error)}") from error
         given = compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
@@ -70,7 +73,7 @@ class OpenVinoEngine:
 
     def _bound_kernels(self) -> None:
         try:
-            self._core.set_property(_DEVICE, {"CPU_RUNTIME_CACHE_CAPACITY": str(_KEPT_KERNELS)})
+            _CORE.set_property(_DEVICE, {"CPU_RUNTIME_CACHE_CAPACITY": str(_KEPT_KERNELS)})
         except RuntimeError as error:  # it is in no document, so it may go
             _log.warning("memory will grow with every new size of a picture: %s", words_of(error))
 

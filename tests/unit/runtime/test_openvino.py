@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -21,6 +23,18 @@ if TYPE_CHECKING:
     from predictor.runtime.session import Tensor
 
 PICTURE = np.ones((10, 3, 32, 32), np.float32)
+# A handler runs on the stack that the thread has for signals, as here: faulthandler gives it one, and OpenVINO another.
+STOPPED = """
+import faulthandler, signal
+from predictor.runtime.openvino import OpenVinoEngine
+
+faulthandler.enable()
+signal.signal(signal.SIGTERM, lambda *_: print("stopped in order"))
+engines = [OpenVinoEngine(1), OpenVinoEngine(1)]
+while engines:
+    engines.pop(0)
+signal.raise_signal(signal.SIGTERM)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -168,6 +182,12 @@ def test_bf16_is_for_processors_that_have_it(
     monkeypatch.setattr("openvino.Core.get_property", lambda *_: capabilities)
 
     assert OpenVinoEngine(1, tmp_path).reduced == reduced
+
+
+def test_a_process_can_be_stopped_after_engines_have_come_and_gone() -> None:
+    done = subprocess.run([sys.executable, "-c", STOPPED], capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stdout) == (0, "stopped in order\n"), done.stderr
 
 
 def test_what_bounds_memory_is_accepted_and_its_end_would_be_told(
