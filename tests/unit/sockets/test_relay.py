@@ -111,6 +111,30 @@ async def test_an_answer_that_waits_for_its_reader_outlives_words_to_a_server_th
     await stage.end()
 
 
+async def test_an_answer_of_a_server_that_closes_with_words_unread_ends_as_any_other() -> None:
+    stage, loop = Stage(), asyncio.get_running_loop()
+    behind = socket.socket(socket.AF_UNIX)
+    behind.bind(f"\0{stage.name}")
+    behind.listen()
+    behind.setblocking(False)  # noqa: FBT003  # socket's own
+
+    async def answer() -> None:
+        server, _ = await loop.sock_accept(behind)
+        with server:
+            await loop.sock_recv(server, 1)
+            await loop.sock_sendall(server, ANSWER)
+
+    answering = asyncio.create_task(answer())
+    stage.relay.start(stage.listener)
+    reader, writer = await stage.call()
+    writer.write(b"what?")
+    await answering
+
+    assert await talk_and_read_slowly(reader, writer) == ANSWER
+    await stage.end()
+    behind.close()
+
+
 async def test_questions_and_their_end_come_through_as_they_are() -> None:
     heard = asyncio.get_running_loop().create_future()
 
