@@ -120,7 +120,12 @@ class GrpcConnection:
         timeout: float = TIMEOUT_SECONDS,
     ) -> GrpcAnswer:
         """Call a method and wait for how it ends."""
-        return grpc_answer(self.start(request, method, metadata, timeout))
+        call = getattr(self.stub, method)
+        try:
+            response, ended = call.with_call(request, timeout=timeout, metadata=tuple((metadata or {}).items()))
+        except grpc.RpcError as error:
+            return _ended(error)
+        return _ended(ended, response)
 
     def start(
         self,
@@ -140,9 +145,12 @@ class GrpcConnection:
 
 def grpc_answer(future: Any) -> GrpcAnswer:  # noqa: ANN401  # grpc's future, which has no type
     """Wait for how a call ends."""
-    error = future.exception()
-    trailers = {key: value for key, value in future.trailing_metadata() or () if isinstance(value, str)}
-    return GrpcAnswer(future.code(), future.details() or "", trailers, None if error else future.result())
+    return _ended(future, None if future.exception() else future.result())
+
+
+def _ended(call: Any, response: object = None) -> GrpcAnswer:  # noqa: ANN401  # as above
+    trailers = {key: value for key, value in call.trailing_metadata() or () if isinstance(value, str)}
+    return GrpcAnswer(call.code(), call.details() or "", trailers, response)
 
 
 @dataclass(frozen=True)
