@@ -80,7 +80,7 @@ bench: $(TORCH_STAMP)  ## ours against the peers' own packages, in turns; QUICK=
 bench-memory: $(TORCH_STAMP)
 	@$(TORCH_BIN)/python -m predictor.bench.memory --output out/bench
 
-load: $(STAMP)  ## the server under load on loopback: table and plots in out/load; QUICK=1 takes 5 minutes, the whole about 25
+load: $(STAMP)  ## the server under load on loopback: table and plots in out/load; QUICK=1 takes 5 minutes, the whole about 30
 	@$(BIN)/python -m tests.load.run --output out/load $(if $(QUICK),--quick)
 
 fuzz: $(STAMP)  ## hostile requests, drawn, at the codec, the models and a server, and every bomb; COUNT=50000; out/fuzz

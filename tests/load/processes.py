@@ -7,14 +7,17 @@ import pickle
 import subprocess
 import sys
 from contextlib import suppress
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from predictor.errors import PredictorError
 
 _TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
-_AHEAD = -10
-"""Of the scale from -20 to 19 by which the kernel shares out processors."""
+AHEAD = -10
+"""For a clock, which would take its own waiting for the server's."""
+BEHIND = 10
+"""For callers, which would have processors of their own if they were where callers are."""
 
 
 class LoadFailed(PredictorError):
@@ -26,11 +29,10 @@ class Child:
 
     Args:
         module: Reads pickles on stdin and writes pickles on stdout; ends when stdin does.
-        ahead: Whether it goes before others where processors are short, if we may decide that: it is a clock, and
-            would take its own waiting for the server's.
+        nice: AHEAD, if we may decide that, or BEHIND of others where processors are short.
     """
 
-    def __init__(self, module: str, *, ahead: bool = False) -> None:
+    def __init__(self, module: str, nice: int = 0) -> None:
         self._module = module
         self._process = subprocess.Popen(
             [sys.executable, "-m", module],
@@ -38,9 +40,9 @@ class Child:
             stdout=subprocess.PIPE,
             start_new_session=True,  # Ctrl-C reaches it through us
         )
-        if ahead:
+        if nice:
             with suppress(PermissionError):
-                os.setpriority(os.PRIO_PROCESS, self._process.pid, _AHEAD)
+                _set_nice(self._process.pid, nice)
 
     def __enter__(self) -> Self:
         return self
@@ -88,6 +90,16 @@ class Child:
 
     def _ended(self) -> LoadFailed:
         return LoadFailed(f"{self._module} ended (exit {self._process.wait()}); its own words are above")
+
+
+def _set_nice(pid: int, nice: int) -> None:
+    """Set the priority of a process that leads a session, as such and as the group that Linux makes of a session.
+
+    Between groups only a group's own priority counts (sched(7), autogroup).
+    """
+    os.setpriority(os.PRIO_PROCESS, pid, nice)
+    with suppress(FileNotFoundError):  # a kernel without such groups
+        Path(f"/proc/{pid}/autogroup").write_text(str(nice))
 
 
 def processor_seconds(pid: int) -> float:

@@ -23,6 +23,7 @@ from tests.load import added, asks, curve, overload, plots, report, rollouts, so
 from tests.load.arena import ECHO, Arena, arena, health_seconds, memory_of, predictor
 from tests.load.calls import Ran, lost, quantile
 from tests.load.curve import Step
+from tests.load.processes import AHEAD, BEHIND
 from tests.load.report import Part
 from tests.load.rows import Goal, Row, Table
 
@@ -36,7 +37,7 @@ class Lengths:
 
     step_seconds: float = 10.0
     added_rounds: int = 40
-    overload_turns: int = 8
+    overload_turns: int = 16
     overload_seconds: float = 10.0
     trouble_seconds: float = 30.0
     rounds: int = 20
@@ -192,7 +193,7 @@ def _machine() -> dict[str, object]:
     return describe(available_threads()) | {
         "locust": version("locust"),
         "settings": chosen or "default",
-        "client": "on the same processors as the server, neither pinned nor niced",
+        "client": f"on the same processors as the server, not pinned; callers at nice {BEHIND}, who times refusals at {AHEAD}",
     }
 
 

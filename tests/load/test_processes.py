@@ -16,7 +16,7 @@ from tests.load import asks
 from tests.load.arena import ECHO, arena, memory_of, predictor
 from tests.load.calls import outcomes
 from tests.load.probes import Probing, Target
-from tests.load.processes import Child, LoadFailed, processor_seconds
+from tests.load.processes import AHEAD, BEHIND, Child, LoadFailed, processor_seconds
 from tests.load.scenario import STOP, Kind, Population
 from tests.load.trouble import settled_in_flight
 
@@ -122,9 +122,16 @@ def marked(mark: str) -> list[str]:
     return found
 
 
-def test_a_clock_goes_before_others_where_we_may_say_so_and_runs_where_we_may_not(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_callers_stand_behind_others_and_a_clock_goes_ahead_alone_and_among_sessions() -> None:
+    with Child("tests.load.echo") as plain, Child("tests.load.echo", BEHIND) as caller:
+        own = os.getpriority(os.PRIO_PROCESS, 0)
+        assert [os.getpriority(os.PRIO_PROCESS, child.pid) for child in (plain, caller)] == [own, BEHIND]
+        groups = [Path(f"/proc/{child.pid}/autogroup") for child in (plain, caller)]
+        if groups[0].exists():
+            assert [group.read_text().split()[-1] for group in groups] == ["0", str(BEHIND)]
+
+
+def test_a_clock_runs_where_it_may_not_go_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 
     def refuse(which: int, pid: int, priority: int) -> None:
@@ -134,6 +141,6 @@ def test_a_clock_goes_before_others_where_we_may_say_so_and_runs_where_we_may_no
     monkeypatch.setattr(os, "setpriority", refuse)
     with Child("tests.load.echo"):
         assert asked == []
-    with Child("tests.load.echo", ahead=True) as clock:
-        assert asked == [(os.PRIO_PROCESS, clock.pid, -10)]
+    with Child("tests.load.echo", AHEAD) as clock:
+        assert asked == [(os.PRIO_PROCESS, clock.pid, AHEAD)]
         assert clock.receive() > 0
