@@ -193,7 +193,7 @@ def _machine() -> dict[str, object]:
     return describe(available_threads()) | {
         "locust": version("locust"),
         "settings": chosen or "default",
-        "client": f"on the same processors as the server, not pinned; callers at nice {BEHIND}, who times refusals at {AHEAD}",
+        "client": f"on the same processors; callers have nice {BEHIND}, those who time refusals {AHEAD}",
     }
 
 
