@@ -18,7 +18,7 @@ from predictor.client.server_process import RunningServer, free_ports, serving
 from tests.load.calls import OVERLOADED, Ran
 from tests.load.clients import Ports
 from tests.load.probes import Probed, Probing, Target
-from tests.load.processes import AHEAD, BEHIND, Child, processor_seconds
+from tests.load.processes import Child, processor_seconds
 from tests.load.scenario import STOP, Population, Stage
 
 HEALTH = ("live", "ready")
@@ -185,8 +185,7 @@ def arena(served: Served) -> Iterator[Arena]:
     """Put the other processes around a server until the block ends."""
     with ExitStack() as stack:
         attack, prober, echo = (
-            stack.enter_context(Child(f"tests.load.{module}", nice))
-            for module, nice in (("attack", BEHIND), ("prober", 0), ("echo", 0))
+            stack.enter_context(Child(f"tests.load.{module}")) for module in ("attack", "prober", "echo")
         )
-        witness = stack.enter_context(Child("tests.load.attack", AHEAD))
+        witness = stack.enter_context(Child("tests.load.attack", ahead=True))
         yield Arena(served, attack, witness, prober, echo.receive())

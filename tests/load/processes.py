@@ -15,9 +15,7 @@ from predictor.errors import PredictorError
 
 _TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 AHEAD = -10
-"""For a clock, which would take its own waiting for the server's."""
-BEHIND = 10
-"""For callers, which would have processors of their own if they were where callers are."""
+"""Of the scale from -20 to 19 by which the kernel shares out processors."""
 
 
 class LoadFailed(PredictorError):
@@ -29,10 +27,11 @@ class Child:
 
     Args:
         module: Reads pickles on stdin and writes pickles on stdout; ends when stdin does.
-        nice: AHEAD, if we may decide that, or BEHIND of others where processors are short.
+        ahead: Whether it goes before others where processors are short, if we may decide that: it is a clock, and
+            would take its own waiting for the server's.
     """
 
-    def __init__(self, module: str, nice: int = 0) -> None:
+    def __init__(self, module: str, *, ahead: bool = False) -> None:
         self._module = module
         self._process = subprocess.Popen(
             [sys.executable, "-m", module],
@@ -40,9 +39,9 @@ class Child:
             stdout=subprocess.PIPE,
             start_new_session=True,  # Ctrl-C reaches it through us
         )
-        if nice:
+        if ahead:
             with suppress(PermissionError):
-                _set_nice(self._process.pid, nice)
+                _set_nice(self._process.pid, AHEAD)
 
     def __enter__(self) -> Self:
         return self

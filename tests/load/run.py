@@ -23,7 +23,7 @@ from tests.load import added, asks, curve, overload, plots, report, rollouts, so
 from tests.load.arena import ECHO, Arena, arena, health_seconds, memory_of, predictor
 from tests.load.calls import Ran, lost, quantile
 from tests.load.curve import Step
-from tests.load.processes import AHEAD, BEHIND
+from tests.load.processes import AHEAD
 from tests.load.report import Part
 from tests.load.rows import Goal, Row, Table
 
@@ -193,7 +193,7 @@ def _machine() -> dict[str, object]:
     return describe(available_threads()) | {
         "locust": version("locust"),
         "settings": chosen or "default",
-        "client": f"on the same processors; callers have nice {BEHIND}, those who time refusals {AHEAD}",
+        "client": f"on the same processors as the server; those who time refusals have nice {AHEAD}",
     }
 
 
