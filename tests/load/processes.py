@@ -97,7 +97,7 @@ def _set_nice(pid: int, nice: int) -> None:
     Between groups only a group's own priority counts (sched(7), autogroup).
     """
     os.setpriority(os.PRIO_PROCESS, pid, nice)
-    with suppress(FileNotFoundError):  # a kernel without such groups
+    with suppress(OSError):  # a kernel without such groups, or where they cannot be written
         Path(f"/proc/{pid}/autogroup").write_text(str(nice))
 
 

@@ -193,7 +193,7 @@ def _machine() -> dict[str, object]:
     return describe(available_threads()) | {
         "locust": version("locust"),
         "settings": chosen or "default",
-        "client": f"on the same processors as the server; those who time refusals have nice {AHEAD}",
+        "client": f"on the same processors as the server; who times refusals has nice {AHEAD} where it may",
     }
 
 

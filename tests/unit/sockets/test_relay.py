@@ -128,9 +128,9 @@ async def test_an_answer_of_a_server_that_closes_with_words_unread_ends_as_any_o
     stage.relay.start(stage.listener)
     reader, writer = await stage.call()
     writer.write(b"what?")
-    await answering
 
     assert await talk_and_read_slowly(reader, writer) == ANSWER
+    await answering
     await stage.end()
     behind.close()
 
