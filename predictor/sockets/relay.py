@@ -14,11 +14,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from functools import partial
 
 from predictor.sockets.frames import GOAWAY, Frames
+from predictor.sockets.pipe import Pipe
 
-_CHUNK_BYTES = 64 * 1024
+_LAST_BYTES = 64 * 1024
 # For a client to read what is in the kernels' buffers and to close its side.
 _LAST_SECONDS = 5.0
 # Where there is no descriptor left for another connection.
@@ -40,8 +40,8 @@ class Relay:
         self._client_seconds = client_seconds
         self._accepting: asyncio.Task[None] | None = None
         self._carried: set[asyncio.Task[None]] = set()
-        self._retiring = asyncio.Event()
-        self._last_seconds = 0.0
+        self._last_seconds: float | None = None
+        self._answers: set[_Answers] = set()
 
     def start(self, listener: socket.socket) -> None:
         """Accept connections on a socket that listens, and close it at the end."""
@@ -55,7 +55,8 @@ class Relay:
         What the server sends must be HTTP/2.
         """
         self._last_seconds = last_seconds
-        self._retiring.set()
+        for answers in self._answers:
+            answers.send_away_after(last_seconds)
 
     async def stop(self) -> None:
         """Accept nothing new, and wait until every client has everything; the server behind must have stopped."""
@@ -89,83 +90,58 @@ class Relay:
                 await self._carry(client, server)
 
     async def _carry(self, client: socket.socket, server: socket.socket) -> None:
-        answers = _Answers(server, client, self._client_seconds)
-        beside = [asyncio.create_task(_copy(client, server)), asyncio.create_task(self._retire(client, answers))]
+        questions, answers = Pipe(client, server), _Answers(server, client, self._client_seconds)
+        questions.ended.add_done_callback(lambda _: _end(server))
+        self._answers.add(answers)
+        if self._last_seconds is not None:
+            answers.send_away_after(self._last_seconds)
         try:
-            await answers.carry()
+            delivered = await answers.ended
         finally:
-            for task in beside:
-                task.cancel()
-            await asyncio.wait(beside)
-        async with asyncio.timeout(_LAST_SECONDS):
-            while await _received(client):  # for nobody: until the client, too, has closed its side
-                pass
-
-    async def _retire(self, client: socket.socket, answers: _Answers) -> None:
-        await self._retiring.wait()
-        await asyncio.sleep(self._last_seconds)
-        try:
-            await answers.send_away()
-        except (OSError, TimeoutError):
-            with contextlib.suppress(OSError):
-                client.shutdown(socket.SHUT_RDWR)  # a part of a frame may be out, so nothing may follow
+            self._answers.discard(answers)
+            answers.stop()
+            questions.stop()
+        if delivered:
+            _end(client)
+            async with asyncio.timeout(_LAST_SECONDS):
+                while await asyncio.get_running_loop().sock_recv(client, _LAST_BYTES):
+                    pass  # for nobody: until the client, too, has closed its side
 
 
-class _Answers:
+class _Answers(Pipe):
     """All that one client gets."""
 
-    def __init__(self, server: socket.socket, client: socket.socket, patience: float) -> None:
-        self._server = server
-        self._client = client
-        self._patience = patience
+    def __init__(self, server: socket.socket, client: socket.socket, patience_seconds: float) -> None:
+        super().__init__(server, client, patience_seconds)
         self._frames = Frames()
-        self._sending = asyncio.Lock()
         self._goes_away = False
+        self._going: asyncio.TimerHandle | None = None
 
-    async def carry(self) -> None:
-        """Carry it, and then its end.
+    def passing(self, part: bytes) -> bytes:
+        """Return a part, and in it the request to connect anew, if that is due and has a place there."""
+        place = self._frames.follow(part)
+        if not self._goes_away or place is None:
+            return part
+        self._goes_away = False
+        return part[:place] + GOAWAY + part[place:]
 
-        Raises:
-            OSError, TimeoutError: The client has gone, or took too long to read on.
-        """
-        while chunk := await self._next():
-            async with self._sending:
-                place = self._frames.follow(chunk)
-                if self._goes_away and place is not None:
-                    self._goes_away = False
-                    chunk = chunk[:place] + GOAWAY + chunk[place:]
-                await self._send(chunk)
-        with contextlib.suppress(OSError):
-            self._client.shutdown(socket.SHUT_WR)
+    def send_away_after(self, seconds: float) -> None:
+        """Ask the client to connect anew, so many seconds from now or after the frame that is then on its way."""
+        self._going = asyncio.get_running_loop().call_later(seconds, self._send_away)
 
-    async def _next(self) -> bytes:
-        """Receive on; nothing at the end, which the kernel calls a reset where the server has left words unread."""
-        try:
-            return await _received(self._server)
-        except ConnectionResetError:
-            return b""
+    def stop(self) -> None:
+        """Carry nothing any more."""
+        if self._going is not None:
+            self._going.cancel()
+        super().stop()
 
-    async def send_away(self) -> None:
-        """Ask the client to connect anew: now, or after the frame that is on its way."""
-        async with self._sending:
-            self._goes_away = not self._frames.between
-            if self._frames.between:
-                await self._send(GOAWAY)
-
-    async def _send(self, chunk: bytes) -> None:
-        async with asyncio.timeout(self._patience):
-            await asyncio.get_running_loop().sock_sendall(self._client, chunk)
+    def _send_away(self) -> None:
+        self._goes_away = not self._frames.between
+        if self._frames.between:
+            self.put(GOAWAY)
 
 
-async def _copy(source: socket.socket, target: socket.socket) -> None:
-    """Carry all bytes one way, and then their end; that of a side which has gone, too."""
-    send = partial(asyncio.get_running_loop().sock_sendall, target)
-    with contextlib.suppress(ConnectionError):
-        while chunk := await _received(source):
-            await send(chunk)
+def _end(target: socket.socket) -> None:
+    """Say that nothing more comes."""
     with contextlib.suppress(OSError):
         target.shutdown(socket.SHUT_WR)
-
-
-async def _received(source: socket.socket) -> bytes:
-    return await asyncio.get_running_loop().sock_recv(source, _CHUNK_BYTES)
