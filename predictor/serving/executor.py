@@ -16,6 +16,7 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from predictor.errors import DeadlineExceeded, Overloaded
+from predictor.runtime.threads import step_behind
 from predictor.serving.fairness import Experience, Line, Work
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ class Executor:
         """How many requests run at a time."""
         self._queue_length = queue_length
         self._queue_seconds = queue_seconds
-        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="worker")
+        self._pool = _threads(workers)
         self._line = Line(workers, queue_seconds / 2)
         self._experience = Experience()
         self._typical_seconds = 0.0
@@ -102,7 +103,7 @@ class Executor:
             workers: Not fewer than now.
         """
         self._line.add(workers - self.workers)
-        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="worker")
+        self._pool = _threads(workers)
         self.workers = workers
 
     @contextmanager
@@ -209,3 +210,7 @@ class Executor:
         known = self._typical_seconds
         self._typical_seconds = seconds if known == 0.0 else known + _NEWEST_WEIGHT * (seconds - known)
         self._line.give_back()
+
+
+def _threads(count: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(count, thread_name_prefix="worker", initializer=step_behind)

@@ -19,7 +19,7 @@ from prometheus_client import disable_created_metrics
 
 from predictor import loader
 from predictor.errors import StartupError
-from predictor.runtime.threads import workers_for
+from predictor.runtime.threads import step_behind, workers_for
 from predictor.serving.dataplane import ClosedRepository, Lifecycle, PredictorDataPlane
 from predictor.serving.executor import Executor
 from predictor.serving.grpc import PredictorGrpcServer
@@ -159,7 +159,8 @@ class PredictorServer(ModelServer):
         return service
 
     def _load(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Load every model; runs in a thread of its own."""
+        """Load every model; runs in a thread of its own, and starts those that will compute."""
+        step_behind()
         try:
             for model in self.models:
                 model.load()

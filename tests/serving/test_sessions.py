@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kserve.protocol.grpc.grpc_predict_v2_pb2 import ModelMetadataRequest
 
-from tests.serving.wire import RestRequest
+from predictor.runtime.threads import available_threads
+from tests.serving.pictures import portrait
+from tests.serving.wire import Ask, RestRequest
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
+    from predictor.client.server_process import RunningServer
     from tests.serving.wire import GrpcConnection, RestConnection
 
 # The one network of the embedded recipe; which engine and precision it gets depends on the machine.
@@ -36,3 +40,21 @@ def test_log_metrics_and_metadata_tell_the_same(
         assert answer.trailers["x-request-id"] == "told"
     series = f'predictor_session_info{{network="{_NETWORK}",precision="{precision}",provider="{provider}"}} 1.0'
     assert series in rest.ask(RestRequest("GET", "/metrics")).body.decode().splitlines()
+
+
+def test_what_computes_lets_who_answers_go_first(server: RunningServer, rest: RestConnection) -> None:
+    before = _nanoseconds(server.process.pid)
+    for _ in range(3):
+        assert rest.ask(Ask("faceswap-detect", portrait()).rest()).status == 200
+    taken = _nanoseconds(server.process.pid)
+    taken.subtract(before)
+
+    own = os.getpriority(os.PRIO_PROCESS, server.process.pid)
+    most = taken.most_common(available_threads())
+    assert {os.getpriority(os.PRIO_PROCESS, thread) for thread, _ in most} == {min(19, own + 10)}
+
+
+def _nanoseconds(pid: int) -> Counter[int]:
+    """How long each thread of a process has had a processor."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return Counter({int(task.name): int((task / "schedstat").read_text().split()[0]) for task in tasks})

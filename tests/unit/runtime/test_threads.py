@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
 
-from predictor.runtime.threads import available_threads, cpu_quota, workers_for
+from predictor.runtime.threads import available_threads, cpu_quota, step_behind, workers_for
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -106,3 +108,33 @@ def test_threads_are_what_the_cgroup_pays_for(
 )
 def test_a_request_is_prepared_while_another_is_on_the_gpu_and_only_there(providers: list[str], workers: int) -> None:
     assert workers_for(providers) == workers
+
+
+def nice() -> int:
+    return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+
+def test_a_thread_that_steps_behind_does_so_alone_with_those_it_starts() -> None:
+    def step() -> list[int]:
+        step_behind()
+        before = nice()
+        step_behind()  # no further
+        with ThreadPoolExecutor(1) as started:
+            return [before, nice(), started.submit(nice).result()]
+
+    with ThreadPoolExecutor(1) as thread:
+        assert thread.submit(step).result() == [min(19, nice() + 10)] * 3
+    with ThreadPoolExecutor(1) as other:
+        assert other.submit(nice).result() == nice()
+
+
+def test_behind_everybody_there_is_no_place_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    process, own = os.getpid(), os.getpriority
+    monkeypatch.setattr(os, "getpriority", lambda which, who: 15 if who == process else own(which, who))
+
+    def step() -> int:
+        step_behind()
+        return nice()
+
+    with ThreadPoolExecutor(1) as thread:
+        assert thread.submit(step).result() == 19

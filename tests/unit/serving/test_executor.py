@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import gc
+import os
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -464,6 +465,18 @@ async def test_the_thread_knows_the_requests_context() -> None:
 
         assert await asyncio.gather(*tasks) == ["a", "b", "c"]
         assert NAME.get() == "nobody"
+
+
+async def test_work_lets_the_event_loop_go_first_with_all_the_workers_there_ever_are() -> None:
+    def nice() -> int:
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    async with an_executor() as executor:
+        executor.grow(2)
+
+        assert await request(executor, nice) == min(19, nice() + 10)
+    async with an_executor() as executor:
+        assert await request(executor, nice) == min(19, nice() + 10)
 
 
 async def test_arguments_and_errors_pass_through() -> None:
