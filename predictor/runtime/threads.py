@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import threading
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+_log = logging.getLogger(__name__)
 _GPUS = frozenset({"cuda", "tensorrt"})
 _BESIDE_A_GPU = 2
 _LOWEST = 19
@@ -47,12 +49,16 @@ def step_behind() -> None:
     """Have this thread, and every one it starts from now on, let the others of the process go first.
 
     What computes for a tenth of a second at a time would otherwise keep waiting who has to answer within milliseconds:
-    the event loop, gRPC's threads. Linux keeps a priority for each thread, and anyone may lower his own.
+    the event loop, gRPC's threads. Linux keeps a priority for each thread, and anyone may lower his own, but for
+    sandboxes that refuse it; there all stay side by side.
     """
     thread = threading.get_native_id()
     behind = min(_LOWEST, os.getpriority(os.PRIO_PROCESS, os.getpid()) + _BEHIND)
     if os.getpriority(os.PRIO_PROCESS, thread) < behind:
-        os.setpriority(os.PRIO_PROCESS, thread, behind)
+        try:
+            os.setpriority(os.PRIO_PROCESS, thread, behind)
+        except OSError as error:
+            _log.warning("work does not let answers go first: %s", error.strerror)
 
 
 def cpu_quota(tree: Path = Path("/")) -> float | None:

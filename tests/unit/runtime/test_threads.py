@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -138,3 +139,21 @@ def test_behind_everybody_there_is_no_place_left(monkeypatch: pytest.MonkeyPatch
 
     with ThreadPoolExecutor(1) as thread:
         assert thread.submit(step).result() == 19
+
+
+def test_where_priorities_cannot_be_had_all_stay_side_by_side(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(os, "setpriority", refuse)
+    own = nice()
+
+    def step() -> int:
+        step_behind()
+        return nice()
+
+    with ThreadPoolExecutor(1) as thread:
+        assert thread.submit(step).result() == own
+    assert caplog.messages == ["work does not let answers go first: Operation not permitted"]
