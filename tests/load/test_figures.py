@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from tests.load.probes import Probed
 from tests.load.processes import LoadFailed
 from tests.load.rollouts import Rollouts
 from tests.load.rows import Row
+from tests.load.scenario import Population
 from tests.load.trouble import SIZES
 
 
@@ -95,6 +97,33 @@ def test_the_servers_log_tells_how_long_refusals_took() -> None:
     ]
 
     assert refusals(log) == [0.002]
+
+
+class FakeArena:
+    """Answers four calls a second at its best; notes the pauses of those who call, by stage."""
+
+    def __init__(self) -> None:
+        self.pauses: list[tuple[str, float | None]] = []
+
+    def run(
+        self, name: str, populations: Sequence[Population], seconds: float, witnesses: Sequence[Population] = ()
+    ) -> Watched:
+        self.pauses.append((name, populations[0].every_seconds))
+        assert {one.every_seconds for one in (*populations, *witnesses)} == {populations[0].every_seconds}
+        return watched(round(4 * seconds), seconds=seconds)
+
+
+def test_an_overload_is_of_what_the_best_level_gets_in_its_turns_not_of_one_lucky_step() -> None:
+    arena = FakeArena()
+
+    overload.run(arena, Step(curve.TOGETHER, 4, watched(600)), 3, 100.0)  # type: ignore[arg-type]  # all it has to be
+
+    def pause(capacity: float) -> float | None:
+        return overload.callers(capacity)[0].every_seconds
+
+    assert [name for name, _ in arena.pauses] == ["best", "overload", "overload", "best", "best", "overload"]
+    pauses = [found for name, found in arena.pauses if name == "overload"]
+    assert pauses == [pytest.approx(pause(expected), rel=0.02) for expected in (5.0, 5.0, 4.5)]
 
 
 def test_the_callers_of_an_overload_make_four_times_as_many_calls_as_can_be_answered() -> None:
