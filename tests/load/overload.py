@@ -77,7 +77,9 @@ def rows(overload: Overload) -> list[Row]:
     offered = sum(run.offered_per_second for run in runs) / len(runs)
     calls = [call for watched in overload.overloaded for call in watched.all_ran.calls]
     witnessed = [watched.witnessed for watched in overload.overloaded if watched.witnessed]
-    refusals = seconds_of((call for ran in witnessed for call in ran.calls), OVERLOADED)
+    # Once its time is over, the process of who saw them closes its connections, and would see its own work.
+    seen = (call for ran in witnessed for call in ran.calls if call.ended <= ran.ended)
+    refusals = seconds_of(seen, OVERLOADED)
     late = [late for ran in witnessed for late in ran.late_seconds]
     logged = [seconds for watched in overload.overloaded for seconds in watched.refusal_seconds]
     times = f"overload, {offered / best:.1f} times what the best level answers" if best else "overload"

@@ -72,7 +72,9 @@ def test_a_line_of_the_curve() -> None:
 
 
 def test_overload_is_held_against_the_best_level() -> None:
-    witnessed = Ran([Call("few", 60.0, 0.1, "ok", 200), Call("few", 70.0, 0.012, OVERLOADED, 429)], 0, 100, 1, [0.002])
+    few = [Call("few", 60.0, 0.1, "ok", 200), Call("few", 70.0, 0.012, OVERLOADED, 429)]
+    while_it_closes = Call("few", 99.99, 0.05, OVERLOADED, 429)
+    witnessed = Ran([*few, while_it_closes], 0, 100, 1, [0.002])
     overloaded = replace(watched(383, refused=30, failed=("live: 503", "echo: 500")), witnessed=witnessed)
 
     rows = overload.rows(overload.Overload([watched(400)], [overloaded]))
@@ -83,7 +85,7 @@ def test_overload_is_held_against_the_best_level() -> None:
     assert [row.what.partition(":")[2] for row in rows[1:2] + rows[4:6]] == [
         " slowest of 1 refusals, ms",
         " slowest of all 1 refusals by the server's own log, ms",
-        " answers 5xx or none, of 415",
+        " answers 5xx or none, of 416",
     ]
     assert [row.holds for row in rows] == [True, True, None, None, None, True, True, None, False]
 
