@@ -17,7 +17,7 @@ _GPUS = frozenset({"cuda", "tensorrt"})
 _BESIDE_A_GPU = 2
 _LOWEST = 19
 _BEHIND = 10
-"""As `nice` has it; 5 to 19 were alike, each cutting the slowest refusals to a third. It counts within a container or
+"""As `nice` has it; 5 to 19 were alike, each cutting the slowest refusals to a half or less. It counts within a container or
 session only: what is outside shares processors with all of it as before."""
 
 
@@ -48,7 +48,7 @@ def workers_for(providers: Iterable[str]) -> int:
 def step_behind() -> None:
     """Have this thread, and every one it starts from now on, let the others of the process go first.
 
-    What computes for a tenth of a second at a time would otherwise keep waiting who has to answer within milliseconds:
+    What computes for tens of milliseconds at a time would otherwise keep waiting who has to answer within milliseconds:
     the event loop, gRPC's threads. Linux keeps a priority for each thread, and anyone may lower his own, but for
     sandboxes that refuse it; there all stay side by side.
     """

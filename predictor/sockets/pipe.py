@@ -96,7 +96,7 @@ class Pipe:
         self._loop.remove_writer(self._target)
 
     def _end(self, *, delivered: bool) -> None:
-        if not self.ended.done():
-            self._loop.remove_reader(self._source)
-            self._await_nobody()
+        self._loop.remove_reader(self._source)
+        self._await_nobody()
+        if not self.ended.done():  # nor cancelled, with a task that waited for it
             self.ended.set_result(delivered)

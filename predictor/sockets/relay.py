@@ -91,7 +91,7 @@ class Relay:
 
     async def _carry(self, client: socket.socket, server: socket.socket) -> None:
         questions, answers = Pipe(client, server), _Answers(server, client, self._client_seconds)
-        questions.ended.add_done_callback(lambda _: _end(server))
+        questions.ended.add_done_callback(lambda _: _end_sending(server))
         self._answers.add(answers)
         if self._last_seconds is not None:
             answers.send_away_after(self._last_seconds)
@@ -102,7 +102,7 @@ class Relay:
             answers.stop()
             questions.stop()
         if delivered:
-            _end(client)
+            _end_sending(client)
             async with asyncio.timeout(_LAST_SECONDS):
                 while await asyncio.get_running_loop().sock_recv(client, _LAST_BYTES):
                     pass  # for nobody: until the client, too, has closed its side
@@ -141,7 +141,7 @@ class _Answers(Pipe):
             self.put(GOAWAY)
 
 
-def _end(target: socket.socket) -> None:
+def _end_sending(target: socket.socket) -> None:
     """Say that nothing more comes."""
     with contextlib.suppress(OSError):
         target.shutdown(socket.SHUT_WR)

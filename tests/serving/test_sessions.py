@@ -50,7 +50,7 @@ def test_what_computes_lets_who_answers_go_first(server: RunningServer, rest: Re
     taken.subtract(before)
 
     own = os.getpriority(os.PRIO_PROCESS, server.process.pid)
-    most = taken.most_common(available_threads())
+    most = taken.most_common(min(2, available_threads()))
     assert {os.getpriority(os.PRIO_PROCESS, thread) for thread, _ in most} == {min(19, own + 10)}
 
 

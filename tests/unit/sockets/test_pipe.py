@@ -134,3 +134,26 @@ async def test_what_is_stopped_carries_nothing_more_and_watches_nothing() -> Non
         assert not loop.remove_writer(target)
         target.close()
         assert await loop.sock_recv(listener, 1) == b""
+
+
+async def test_a_pipe_whose_end_nobody_waits_for_any_more_watches_nothing_once_stopped() -> None:
+    with ends() as (speaker, source, target, _):
+        pipe = Pipe(source, target, PATIENCE_SECONDS)
+        await filled(speaker)
+
+        pipe.ended.cancel()  # as a task does that waits for it and is cancelled
+        pipe.stop()
+
+        loop = asyncio.get_running_loop()
+        assert not loop.remove_reader(source)
+        assert not loop.remove_writer(target)
+
+
+async def test_a_pipe_that_reads_and_whose_end_nobody_waits_for_watches_nothing_once_stopped() -> None:
+    with ends() as (_, source, target, _):
+        pipe = Pipe(source, target)
+
+        pipe.ended.cancel()
+        pipe.stop()
+
+        assert not asyncio.get_running_loop().remove_reader(source)
