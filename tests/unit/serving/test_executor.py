@@ -7,8 +7,6 @@ import contextvars
 import gc
 import os
 import threading
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 
 import pytest
 from hypothesis import given, settings
@@ -17,56 +15,7 @@ from hypothesis import strategies as st
 from predictor.errors import DeadlineExceeded, Overloaded
 from predictor.job import Job
 from predictor.serving.executor import Executor
-
-LONG = 60.0
-
-
-class Step:
-    """Work in a thread that lasts until the test ends it."""
-
-    def __init__(self) -> None:
-        self.begun = threading.Event()
-        self._end = threading.Event()
-
-    def __call__(self) -> str:
-        self.begun.set()
-        assert self._end.wait(LONG)
-        return "done"
-
-    def end(self) -> None:
-        self._end.set()
-
-    async def has_begun(self) -> None:
-        assert await asyncio.to_thread(self.begun.wait, LONG)
-
-
-@asynccontextmanager
-async def an_executor(workers: int = 1, queue_length: int = 8, queue_seconds: float = LONG) -> AsyncIterator[Executor]:
-    executor = Executor(workers, queue_length, queue_seconds)
-    try:
-        yield executor
-    finally:
-        executor.close()
-
-
-async def request(executor: Executor, step: Callable[[], object], job: Job | None = None) -> object:
-    """What a server does with one request."""
-    job = job or Job(LONG)
-    with executor.admission():
-        async with executor.worker(job) as worker:
-            return await worker.run(step)
-
-
-async def take_a_worker(executor: Executor) -> str:
-    async with executor.worker(Job(LONG)):
-        return "has one"
-
-
-async def turns(count: int = 20) -> None:
-    """Let everything that can go on go on."""
-    for _ in range(count):
-        await asyncio.sleep(0)
-
+from tests.unit.serving.executors import LONG, Step, an_executor, request, take_a_worker, turns
 
 # ── order ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -196,121 +145,6 @@ async def test_who_waits_too_long_is_told_that_the_server_is_busy() -> None:
         blocker.end()
         assert await first == "done"
         assert executor.admitted == 0
-
-
-# ── bodies that are slow to come ──────────────────────────────────────────────────────────────────────────────────────
-
-
-class Body:
-    """A body that comes when the test says so."""
-
-    def __init__(self, executor: Executor) -> None:
-        self._executor = executor
-        self.has_come = asyncio.Event()
-        self.trouble: Exception | None = None
-        self.task = asyncio.create_task(self._request())
-
-    async def _request(self) -> str:
-        with self._executor.admission():
-            return await self._executor.arrival(self._come())
-
-    async def _come(self) -> str:
-        await self.has_come.wait()
-        if self.trouble:
-            raise self.trouble
-        return "body"
-
-
-async def slow(executor: Executor, bodies: int = 1) -> None:
-    """Wait until so many bodies are known to be slow."""
-    while executor.slow_bodies < bodies:  # noqa: ASYNC110  # the executor has no event for it
-        await asyncio.sleep(0)
-
-
-@pytest.fixture
-def every_body_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("predictor.serving.executor._QUICK_BODY_SECONDS", 0.0)
-
-
-async def test_a_body_that_comes_quickly_keeps_its_place() -> None:
-    async with an_executor(workers=1, queue_length=0) as executor:
-        body = Body(executor)
-        await turns()
-
-        with pytest.raises(Overloaded), executor.admission():
-            pytest.fail("another was let in")
-
-        body.has_come.set()
-        assert await body.task == "body"
-        assert executor.admitted == 0
-
-
-@pytest.mark.usefixtures("every_body_is_slow")
-async def test_a_slow_body_leaves_its_place_to_others_and_is_served_if_one_is_left() -> None:
-    async with an_executor(workers=1, queue_length=0) as executor:
-        body = Body(executor)
-        await slow(executor)
-
-        assert await request(executor, lambda: "another") == "another"
-
-        body.has_come.set()
-        assert await body.task == "body"
-        assert executor.admitted == 0
-
-
-@pytest.mark.usefixtures("every_body_is_slow")
-async def test_a_slow_body_that_comes_when_all_places_are_taken_is_refused() -> None:
-    async with an_executor(workers=1, queue_length=0) as executor:
-        body = Body(executor)
-        await slow(executor)
-
-        with executor.admission():
-            body.has_come.set()
-            with pytest.raises(Overloaded):
-                await body.task
-
-        assert executor.admitted == 0
-
-
-@pytest.mark.usefixtures("every_body_is_slow")
-async def test_only_so_many_bodies_may_be_slow() -> None:
-    async with an_executor(workers=1, queue_length=1) as executor:
-        bodies = [Body(executor) for _ in range(2)]
-        await slow(executor, 2)
-
-        with pytest.raises(Overloaded):
-            await Body(executor).task
-
-        for body in bodies:
-            body.has_come.set()
-        assert await asyncio.gather(*(body.task for body in bodies)) == ["body"] * 2
-
-
-@pytest.mark.usefixtures("every_body_is_slow")
-async def test_what_is_wrong_with_a_slow_body_is_told_before_a_lack_of_place() -> None:
-    async with an_executor(workers=1, queue_length=0) as executor:
-        body = Body(executor)
-        await slow(executor)
-
-        with executor.admission():
-            body.trouble = ValueError("it broke off")
-            body.has_come.set()
-            with pytest.raises(ValueError, match="it broke off"):
-                await body.task
-
-
-@pytest.mark.usefixtures("every_body_is_slow")
-async def test_a_request_that_is_given_up_reads_no_more_of_its_body() -> None:
-    async with an_executor(workers=1, queue_length=0) as executor:
-        body = Body(executor)
-        await slow(executor)
-
-        body.task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await body.task
-
-        assert executor.admitted == 0
-        assert await request(executor, lambda: "next") == "next"
 
 
 # ── more workers ──────────────────────────────────────────────────────────────────────────────────────────────────────
