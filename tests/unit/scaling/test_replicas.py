@@ -24,6 +24,7 @@ from predictor.scaling.workshop import StageName, plain
 from predictor.selection import Scene, Source
 from predictor.settings import Settings
 from predictor.stages import carry_on
+from predictor.weights.store import LoadedWeights
 from tests.unit.fakes import (
     FakeDetector,
     FakeEmbedder,
@@ -87,13 +88,15 @@ def test_what_runs_where_is_known_to_the_service(
     running = iter(range(4))
 
     def shop(_settings: object, stage: str) -> FakeWorkshop:
-        return FakeWorkshop(FakeBuilder(), Running((OpenedSession(f"{stage}-{next(running)}", "cpu", "fp32"),), ()))
+        session = OpenedSession(f"{stage}-{next(running)}", "cpu", "fp32")
+        return FakeWorkshop(FakeBuilder(), Running((session,), (LoadedWeights(f"{stage}.onnx", "e4a3f08c", "mine"),)))
 
     monkeypatch.setattr(workshop, "workshop", shop)
 
     service = remote_service(handles(loop), SETTINGS)
 
     assert [one.name for one in service.sessions] == ["detector-0", "swapper-1", "restorer-2", "upsampler-3"]
+    assert [one.name for one in service.weights] == [f"{stage}.onnx" for stage in workshop.STAGES]
 
 
 def test_a_recipe_without_restorer_and_upsampler_has_none_behind_ray_either(
