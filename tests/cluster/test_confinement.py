@@ -62,6 +62,19 @@ _TELL_THREADS = "from predictor.runtime.threads import available_threads as it; 
 
 
 @pytest.mark.parametrize("way", WAYS)
+def test_work_lets_answers_go_first_in_a_pod_that_may_do_next_to_nothing(
+    way: str, namespaces: dict[str, Namespace]
+) -> None:
+    assert namespaces[way].in_server("python", "-c", _TELL_PRIORITIES).split() == ["0", "10"]
+
+
+_TELL_PRIORITIES = """
+import os
+print(*sorted({os.getpriority(os.PRIO_PROCESS, int(thread)) for thread in os.listdir("/proc/1/task")}))
+"""
+
+
+@pytest.mark.parametrize("way", WAYS)
 def test_it_runs_in_a_namespace_that_enforces_the_restricted_standard(
     way: str, namespaces: dict[str, Namespace]
 ) -> None:
