@@ -17,8 +17,8 @@ _GPUS = frozenset({"cuda", "tensorrt"})
 _BESIDE_A_GPU = 2
 _LOWEST = 19
 _BEHIND = 10
-"""As `nice` has it; 5 to 19 were alike, each cutting the slowest refusals to a half or less. It counts within a container or
-session only: what is outside shares processors with all of it as before."""
+"""As `nice` has it; 5 to 19 were alike, each cutting the slowest refusals to a half or less. It counts within a
+container or session only: what is outside shares processors with all of it as before."""
 
 
 def available_threads(tree: Path = Path("/")) -> int:
