@@ -11,7 +11,7 @@ import json
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Sequence
 
 _DEEPEST = 100  # of what is ours, nothing is deeper than six
 _FEW = 1000
@@ -37,7 +37,12 @@ def repeated_field(text: bytes | bytearray | str, parsed: object) -> str | None:
     """
     if occurrences(text, ":") == _colons(parsed) and not _has_escaped_colon(text):
         return None
-    return next(_repeated("", json.loads(text, object_pairs_hook=_Members)), None)
+    try:
+        every_field = json.loads(text, object_pairs_hook=_Members)
+    except RecursionError:  # what the other parser dropped is not measured yet
+        raise TooDeepError from None
+    steps: list[str | int] = []
+    return _path(steps) if _has_repeated(every_field, steps) else None
 
 
 def occurrences(text: bytes | bytearray | str, mark: str, start: int = 0, end: int | None = None) -> int:
@@ -87,15 +92,33 @@ def _colons(parsed: object) -> int:
     return found
 
 
-def _repeated(place: str, value: object) -> Iterator[str]:
+def _has_repeated(value: object, steps: list[str | int]) -> bool:
+    """Return whether an object in a value has a field twice; the steps then lead there from where they led before."""
+    if len(steps) >= _DEEPEST:
+        raise TooDeepError
     if isinstance(value, _Members):
         seen = set()
         for name, inner in value:
-            path = f"{place}.{name}" if place else name
-            if name in seen:
-                yield path
+            steps.append(name)
+            if name in seen or _has_repeated(inner, steps):
+                return True
+            steps.pop()
             seen.add(name)
-            yield from _repeated(path, inner)
     elif isinstance(value, list):
         for index, inner in enumerate(value):
-            yield from _repeated(f"{place}[{index}]", inner)
+            steps.append(index)
+            if _has_repeated(inner, steps):
+                return True
+            steps.pop()
+    return False
+
+
+def _path(steps: Sequence[str | int]) -> str:
+    """Return the steps in words; made once, for a client's name may be as long as the text."""
+    words: list[str] = []
+    for step in steps:
+        if isinstance(step, int):
+            words.append(f"[{step}]")
+        else:
+            words += [".", step] if any(words) else [step]
+    return "".join(words)

@@ -80,6 +80,10 @@ def raw(text: str) -> bytes:
     return fields()[:-1] + b", " + text.encode("utf-8", "surrogatepass") + b"}"
 
 
+OBJECTS = '{"b":' * 90 + "1" + "}" * 90
+MANY_FIELDS = ",".join(f'"{number}":1' for number in range(90_000))
+
+
 def named(*names: str) -> list[dict[str, str]]:
     """Destinations of these names."""
     return [{"name": name, "image": picture()} for name in names]
@@ -122,6 +126,15 @@ V1: dict[str, Body] = {
     "pairs that are none": Body(fields(pairs=[1, None, "a"]), field="pairs[0]"),
     "a field given twice": Body(raw('"upscale": 1, "upscale": 2'), field="upscale"),
     "a field given twice, deep": Body(raw('"restore": {"blend": 1, "blend": 0}'), field="restore.blend"),
+    "a field given twice, deep lists in the one that is dropped": Body(
+        raw('"x": ' + "[" * 1000 + "]" * 1000 + ', "x": 1'), field=""
+    ),
+    "fields given twice, far below a name of 10 MB": Body(
+        lambda: raw(f'"x": {{"{"x" * 10_000_000}": {OBJECTS}}}, "x": 1'), field="x"
+    ),
+    "many fields, one of them twice, below a name of 10 MB": Body(
+        lambda: raw(f'"x": {{"{"x" * 10_000_000}": {{{MANY_FIELDS}}}}}, "x": 1'), field="x"
+    ),
     "a picture given twice": Body(raw(f'"image": "{picture()}"'), field="image"),
     "a field given twice, written otherwise": Body(raw('"upsc\\u0061le": 1, "upscale": 2'), field="upscale"),
     "a field nobody knows": Body(raw('"__class__": {"__init__": 1}'), field="__class__"),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 
 import orjson
 import pytest
@@ -34,6 +35,8 @@ def repeated(text: str) -> str | None:
         ('{"a": 1, "a": "\\u003a"}', "a"),
         ('{"a": ":", "a": "", "b": "\\u003a\\u003a"}', "a"),
         ('{"": 1, "": 2}', ""),
+        ('{"": {"a": 1, "a": 2}}', "a"),
+        ('[[0, {"a": [{"": [{"b": 1, "b": 1}]}]}]]', "[0][1].a[0].[0].b"),
     ],
 )
 def test_a_field_given_twice_is_named_with_its_place(text: str, path: str) -> None:
@@ -77,6 +80,30 @@ def test_what_is_nested_beyond_all_measure_is_not_looked_through(opening: str) -
     with pytest.raises(TooDeepError):
         repeated_field(text, orjson.loads(text))
     assert repeated(opening * 99 + "1" + closing * 99) is None
+
+
+@pytest.mark.parametrize("opening", ["[", '{"b":'])
+@pytest.mark.parametrize("depth", [150, 1000, 1020])
+def test_what_is_nested_beyond_all_measure_is_not_looked_through_where_the_parser_drops_it(
+    opening: str, depth: int
+) -> None:
+    closing = "]" if opening == "[" else "}"
+    text = f'{{"a": {opening * depth}1{closing * depth}, "a": 1}}'
+
+    with pytest.raises(TooDeepError):
+        repeated_field(text, orjson.loads(text))
+
+
+def test_a_long_name_is_not_held_once_for_every_place_below_it() -> None:
+    below = '{"b":' * 90 + "1" + "}" * 90
+    text = f'{{"a": {{"{"n" * 1_000_000}": {below}}}, "a": 1}}'
+    parsed = orjson.loads(text)
+    tracemalloc.start()
+    try:
+        assert repeated_field(text, parsed) == "a"
+        assert tracemalloc.get_traced_memory()[1] < 10 * len(text)
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("marks", [0, 1, 999, 1000, 1001, 2500])
