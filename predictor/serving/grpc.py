@@ -43,6 +43,7 @@ class PredictorGrpcServer(GRPCServer):
         self._servicer = Servicer(dataplane, repository, executor, requests, settings)
         self._requests = requests
         self._limit_bytes = settings.limit_request_bytes
+        self._client_seconds = settings.client_seconds
         self._drain_delay_seconds = settings.drain_delay_seconds
         self._server: aio.Server | None = None
         self._listener: socket.socket | None = None
@@ -58,7 +59,7 @@ class PredictorGrpcServer(GRPCServer):
         """
         self._listener = listen(self._port, _SETTING)
         self._server = aio.server(
-            interceptors=[Interceptor(self._requests, late=True)],
+            interceptors=[Interceptor(self._requests, self._client_seconds)],
             options=[
                 ("grpc.max_receive_message_length", min(2 * self._limit_bytes, _LARGEST_OPTION)),
                 ("grpc.max_send_message_length", -1),

@@ -5,6 +5,7 @@ KServe's own interceptor turns several of its errors into UNKNOWN (trap T6) and 
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, cast
@@ -13,7 +14,7 @@ import grpc
 from google.protobuf.message import DecodeError
 from grpc import aio
 
-from predictor.errors import InvalidField, NotSupported, PredictorError
+from predictor.errors import BodyTooSlow, InvalidField, NotSupported, PredictorError
 from predictor.job import CANCELLED
 from predictor.serving.edges import rpc_call
 from predictor.serving.limits import check_request_bytes
@@ -34,6 +35,8 @@ _UNKNOWN = "_OTHER"
 """In traces and log lines; a client's own words would be without bounds."""
 _LARGEST_QUESTION_BYTES = 64 * 1024
 """A message of any method but inference: names."""
+_QUESTIONS_AT_ONCE = 4
+"""Are read; how long a message is, gRPC tells once it has taken all of it, and there is no queue for these."""
 
 
 class Interceptor(aio.ServerInterceptor):
@@ -41,13 +44,15 @@ class Interceptor(aio.ServerInterceptor):
 
     Args:
         requests: What counts them.
-        late: Whether messages are read when a method asks for its own, rather than before it is called. A message that
-            nobody has asked for stays, but for its beginning, where it is: with the client.
+        client_seconds: How long the message of a method other than inference may take to come. A message is then read
+            when its method asks for it, and stays until then, but for its beginning, where it is: with the client.
+            None: messages have come before a method is called.
     """
 
-    def __init__(self, requests: Requests, *, late: bool = False) -> None:
+    def __init__(self, requests: Requests, client_seconds: float | None = None) -> None:
         self._requests = requests
-        self._late = late
+        self._late = client_seconds is not None
+        self._questions = _Questions(client_seconds)
 
     async def intercept_service(
         self,
@@ -59,7 +64,7 @@ class Interceptor(aio.ServerInterceptor):
         handler = await continuation(handler_call_details)
         if handler is None:
             return self._handler(self._wrapped(_UNKNOWN, _unknown(handler_call_details.method)), None)
-        handle = cast("_Handler", handler.unary_unary) if method == _INFERENCE else _reading(handler)
+        handle = cast("_Handler", handler.unary_unary) if method == _INFERENCE else self._questions.reading(handler)
         return self._handler(self._wrapped(handler_call_details.method, handle), handler.response_serializer)
 
     def _handler(self, handle: _Handler, serialize: Callable[[Any], bytes] | None) -> grpc.RpcMethodHandler[Any, Any]:
@@ -91,23 +96,39 @@ class Interceptor(aio.ServerInterceptor):
         return call
 
 
-def _reading(handler: grpc.RpcMethodHandler[Any, Any]) -> _Handler:
-    """Return a handler that reads a small message itself."""
-    parse, handle = handler.request_deserializer, cast("Callable[[Any, Any], Awaitable[object]]", handler.unary_unary)
-    assert parse is not None  # noqa: S101  # every method of the protocol has a message
+class _Questions:
+    """Reads messages of methods other than inference, few at once."""
 
-    async def call(receive: Receive, context: aio.ServicerContext[Any, Any]) -> object:
-        message = await receive()
-        if not isinstance(message, bytes):
-            raise InvalidField("", "there is no message")
-        check_request_bytes(len(message), _LARGEST_QUESTION_BYTES)
+    def __init__(self, patience_seconds: float | None) -> None:
+        self._patience_seconds = patience_seconds
+        self._places = asyncio.Semaphore(_QUESTIONS_AT_ONCE)
+
+    def reading(self, handler: grpc.RpcMethodHandler[Any, Any]) -> _Handler:
+        """Return a handler that reads its message itself."""
+        parse = handler.request_deserializer
+        handle = cast("Callable[[Any, Any], Awaitable[object]]", handler.unary_unary)
+        assert parse is not None  # noqa: S101  # every method of the protocol has a message
+
+        async def call(receive: Receive, context: aio.ServicerContext[Any, Any]) -> object:
+            try:
+                request = parse(await self._read(receive))
+            except DecodeError:
+                raise InvalidField("", "the message is not of the method's form") from None
+            return await handle(request, context)
+
+        return call
+
+    async def _read(self, receive: Receive) -> bytes:
+        patience = self._patience_seconds
         try:
-            request = parse(message)
-        except DecodeError:
-            raise InvalidField("", "the message is not of the method's form") from None
-        return await handle(request, context)
-
-    return call
+            async with asyncio.timeout(patience), self._places:
+                message = await receive()
+                if not isinstance(message, bytes):
+                    raise InvalidField("", "there is no message")
+                check_request_bytes(len(message), _LARGEST_QUESTION_BYTES)
+        except TimeoutError:
+            raise BodyTooSlow(patience or 0.0) from None
+        return message
 
 
 def _unknown(path: str) -> _Handler:
