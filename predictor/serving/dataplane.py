@@ -25,7 +25,7 @@ class Lifecycle:
     def __init__(self) -> None:
         self.draining = False
         self.sending = 0
-        """REST answers to requests that were let in, on their way to their clients."""
+        """Answers to requests that were let in, on their way to their clients."""
 
 
 class PredictorDataPlane(DataPlane):

@@ -42,6 +42,7 @@ class PredictorGrpcServer(GRPCServer):
         super().__init__(settings.grpc_port, dataplane, repository, kwargs={})
         self._servicer = Servicer(dataplane, repository, executor, requests, settings)
         self._requests = requests
+        self._lifecycle = dataplane.lifecycle
         self._limit_bytes = settings.limit_request_bytes
         self._client_seconds = settings.client_seconds
         self._drain_delay_seconds = settings.drain_delay_seconds
@@ -59,7 +60,7 @@ class PredictorGrpcServer(GRPCServer):
         """
         self._listener = listen(self._port, _SETTING)
         self._server = aio.server(
-            interceptors=[Interceptor(self._requests, self._client_seconds)],
+            interceptors=[Interceptor(self._requests, self._client_seconds, self._lifecycle)],
             options=[
                 ("grpc.max_receive_message_length", min(2 * self._limit_bytes, _LARGEST_OPTION)),
                 ("grpc.max_send_message_length", -1),

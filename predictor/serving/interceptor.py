@@ -24,6 +24,7 @@ from predictor.serving.statuses import STATUSES, sentence_of
 
 if TYPE_CHECKING:
     from predictor.serving.access import Access
+    from predictor.serving.dataplane import Lifecycle
     from predictor.serving.metrics import Requests
 
 _log = logging.getLogger(__name__)
@@ -47,10 +48,14 @@ class Interceptor(aio.ServerInterceptor):
         client_seconds: How long the message of a method other than inference may take to come. A message is then read
             when its method asks for it, and stays until then, but for its beginning, where it is: with the client.
             None: messages have come before a method is called.
+        lifecycle: Counts answers of inference while they are on their way, where gRPC's own server sends them.
     """
 
-    def __init__(self, requests: Requests, client_seconds: float | None = None) -> None:
+    def __init__(
+        self, requests: Requests, client_seconds: float | None = None, lifecycle: Lifecycle | None = None
+    ) -> None:
         self._requests = requests
+        self._lifecycle = lifecycle
         self._late = client_seconds is not None
         self._questions = _Questions(client_seconds)
 
@@ -64,7 +69,9 @@ class Interceptor(aio.ServerInterceptor):
         handler = await continuation(handler_call_details)
         if handler is None:
             return self._handler(self._wrapped(_UNKNOWN, _unknown(handler_call_details.method)), None)
-        handle = cast("_Handler", handler.unary_unary) if method == _INFERENCE else self._questions.reading(handler)
+        handle = self._questions.reading(handler)
+        if method == _INFERENCE:
+            handle = self._counted(cast("_Handler", handler.unary_unary))
         return self._handler(self._wrapped(handler_call_details.method, handle), handler.response_serializer)
 
     def _handler(self, handle: _Handler, serialize: Callable[[Any], bytes] | None) -> grpc.RpcMethodHandler[Any, Any]:
@@ -83,6 +90,23 @@ class Interceptor(aio.ServerInterceptor):
             return await handle(receive, context)
 
         return grpc.unary_unary_rpc_method_handler(given, response_serializer=serialize)
+
+    def _counted(self, handle: _Handler) -> _Handler:
+        """Return a method whose answers count as on their way until gRPC has handed all of them on."""
+        lifecycle = self._lifecycle
+        if lifecycle is None:
+            return handle
+
+        def sent(_: aio.ServicerContext[Any, Any]) -> None:
+            lifecycle.sending -= 1
+
+        async def call(receive: Receive, context: aio.ServicerContext[Any, Any]) -> object:
+            answer = await handle(receive, context)
+            lifecycle.sending += 1
+            context.add_done_callback(sent)  # type: ignore[arg-type]  # the types ask for a class of theirs
+            return answer
+
+        return call
 
     def _wrapped(self, path: str, handle: _Handler) -> _Handler:
         async def call(receive: Receive, context: aio.ServicerContext[Any, Any]) -> object:

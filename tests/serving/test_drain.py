@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from queue import Queue
 
@@ -151,6 +156,56 @@ def test_an_answer_that_its_client_does_not_read_is_dropped_and_counted(
 
         assert server.exit_code() == 1
     assert "stopped, requests dropped: 1" in server.log.read_text()
+
+
+def test_an_answer_over_grpc_that_its_client_does_not_read_is_dropped_and_counted(
+    tmp_path: Path, rng: np.random.Generator
+) -> None:
+    noise = png(rng.integers(0, 256, (2300, 2300, 3), np.uint8))
+    settings = {"DRAIN_DELAY_SECONDS": "0.1", "GRACE_SECONDS": "1.1"}
+    with (
+        puppet(tmp_path, settings) as server,
+        clogged(server.grpc_port) as (port, is_clogged),
+        closing(GrpcConnection(port)) as channel,
+    ):
+        _call = channel.start(Ask(image=flat(), destinations=[noise]).grpc())  # one that nobody holds is cancelled
+        assert is_clogged.wait(LONG)
+
+        server.terminate()
+
+        assert server.exit_code() == 1
+    assert "stopped, requests dropped: 1" in server.log.read_text()
+
+
+@contextmanager
+def clogged(port: int) -> Iterator[tuple[int, threading.Event]]:
+    """A port before another that hands on all questions and only the first 64 KiB of answers; and when it stopped."""
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        socket.create_connection(("127.0.0.1", port)) as server,
+        ThreadPoolExecutor(2) as threads,
+    ):
+        is_clogged = threading.Event()
+
+        def serve() -> None:
+            client, _ = listener.accept()
+            with client:
+                asking = threads.submit(hand_on, client, server, None)
+                hand_on(server, client, 64 * 1024)
+                is_clogged.set()
+                asking.result()
+
+        serving = threads.submit(serve)
+        yield listener.getsockname()[1], is_clogged
+        serving.result()
+
+
+def hand_on(source: socket.socket, target: socket.socket, most: int | None) -> None:
+    """Hand on what comes, until it ends or so many bytes have come."""
+    with suppress(OSError):
+        while (most is None or most > 0) and (part := source.recv(64 * 1024)):
+            target.sendall(part)
+            most = None if most is None else most - len(part)
 
 
 def wait_until_refused(server: Puppet) -> None:
