@@ -45,6 +45,7 @@ def run(task: Task, addresses: tuple[str, str], settings: Settings, pool: Pool) 
         target.write(RUN_FILE, job.run.encode())
         with cluster(_OBJECT_STORE_BYTES), report:
             progress.count(source)
+            progress.wait(pool.needs)
             for state, record in outcomes(job, pool):
                 report.add(state, record)
                 progress.add(state)

@@ -114,7 +114,7 @@ def _bases(names: Sequence[str]) -> dict[str, str]:
     for name in names:
         first = base = _stem(name) if stems[_stem(name)] == 1 else name
         number = 2
-        while base in taken or any(base + suffix in there - {name} for suffix in _NEW):
+        while base in taken or any((made := base + suffix) in there and made != name for suffix in _NEW):
             base, number = f"{first}-{number}", number + 1
         taken.add(base)
         bases[name] = base

@@ -62,7 +62,7 @@ class Place:
 
     def is_folder(self) -> bool:
         """Whether there is anything to list."""
-        with self._translated("", "cannot be read"):
+        with self.translated("", "cannot be read"):
             return bool(self._fs.isdir(self._root or "/"))
 
     def overlaps(self, other: Place) -> bool:
@@ -82,7 +82,7 @@ class Place:
         Args:
             folder: Relative to this place; empty for itself.
         """
-        with self._translated(folder, "cannot be listed"):
+        with self.translated(folder, "cannot be listed"):
             found = self._fs.ls(self._path(folder), detail=True)
             self._fs.invalidate_cache(self._path(folder))  # a listing is needed once, and may be long
         return [self._followed(one) if one.get("islink") else one for one in found]
@@ -93,12 +93,12 @@ class Place:
 
     def read(self, name: str, limit: int) -> bytes:
         """Return a file, not more than one byte beyond the limit of it."""
-        with self._translated(name, "cannot be read"):
+        with self.translated(name, "cannot be read"):
             return cast("bytes", self._fs.cat_file(self._path(name), start=0, end=limit + 1))
 
     def read_if_there(self, name: str) -> bytes | None:
         """Return a small file of ours, or None where there is none."""
-        with self._translated(name, "cannot be read"):
+        with self.translated(name, "cannot be read"):
             try:
                 return cast("bytes", self._fs.cat_file(self._path(name)))
             except FileNotFoundError:
@@ -106,7 +106,7 @@ class Place:
 
     def size(self, name: str) -> int | None:
         """Return how many bytes a file has; None where there is none."""
-        with self._translated(name, "cannot be read"):
+        with self.translated(name, "cannot be read"):
             try:
                 return cast("int | None", self._fs.info(self._path(name))["size"])
             except FileNotFoundError:
@@ -121,7 +121,7 @@ class Place:
         Raises:
             PlaceFull: No file can be written any more.
         """
-        with self._translated(name, "cannot be written"):
+        with self.translated(name, "cannot be written"):
             if self._local:
                 self._write_and_rename(name, data)
                 return
@@ -133,12 +133,12 @@ class Place:
 
     def open(self, name: str) -> IO[bytes]:
         """Open a file to write to: seen as it grows in a folder, and in a bucket when it is closed."""
-        with self._translated(name, "cannot be written"):
+        with self.translated(name, "cannot be written"):
             return cast("IO[bytes]", self._fs.open(self._path(name), "wb"))
 
     def remove(self, name: str) -> None:
         """Remove a file of ours, if it is there."""
-        with self._translated(name, "cannot be removed"):
+        with self.translated(name, "cannot be removed"):
             try:
                 self._fs.rm_file(self._path(name))
             except FileNotFoundError:
@@ -180,7 +180,17 @@ class Place:
         return f"{self._root}/{name}" if name else self._root or "/"
 
     @contextmanager
-    def _translated(self, name: str, what: str) -> Iterator[None]:
+    def translated(self, name: str, what: str) -> Iterator[None]:
+        """Tell in our words what goes wrong with a file.
+
+        Args:
+            name: Of the file, relative to this place; empty for the place itself.
+            what: What cannot be done with it, such as `cannot be read`.
+
+        Raises:
+            PlaceFull: Nothing can be written any more.
+            PlaceFailed: Anything else.
+        """
         try:
             yield
         except PredictorError:

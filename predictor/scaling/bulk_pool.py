@@ -17,6 +17,7 @@ import ray.data
 from ray.data import ActorPoolStrategy, DataContext, Datasource, ReadTask
 from ray.data.block import BlockMetadata
 from ray.exceptions import RayError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from predictor.errors import PredictorError, StartupError
 from predictor.scaling.bulk_listing import Item, listed
@@ -24,7 +25,7 @@ from predictor.scaling.bulk_places import Place, PlaceFull
 from predictor.scaling.bulk_records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from predictor.scaling.bulk_worker import BulkJob, State
 
@@ -44,24 +45,31 @@ class Pool:
     cpus: int = 1
     gpus: float = 0.0
 
-    def size(self, resources: Mapping[str, float]) -> int:
+    def size(self, nodes: Sequence[Mapping[str, float]]) -> int:
         """Return how many workers there will be.
 
         Args:
-            resources: Those of the whole cluster, as Ray names them.
+            nodes: The resources of each node, as Ray names them; a worker must fit onto one.
 
         Raises:
             StartupError: There is no room for a single one.
         """
-        room = int(resources.get("CPU", 0.0) // self.cpus)
-        if self.gpus:
-            room = min(room, int(resources.get("GPU", 0.0) / self.gpus + 1e-9))
+        room = sum(map(self._room, nodes))
         if room < 1:
+            told = ", ".join(f"{node.get('CPU', 0.0):g} and {node.get('GPU', 0.0):g}" for node in nodes) or "none"
             raise StartupError(
-                f"the cluster has {resources.get('CPU', 0.0):g} processors and {resources.get('GPU', 0.0):g} graphics "
-                f"cards; a worker shall have {self.cpus} and {self.gpus:g}"
+                f"a worker shall have {self.needs}, and no node has as much (processors and graphics cards: {told})"
             )
         return min(self.workers or room, room)
+
+    @property
+    def needs(self) -> str:
+        """What a node must have free for a worker."""
+        return f"processors: {self.cpus}, graphics cards: {self.gpus:g}"
+
+    def _room(self, node: Mapping[str, float]) -> int:
+        room = int(node.get("CPU", 0.0) // self.cpus)
+        return min(room, int(node.get("GPU", 0.0) / self.gpus + 1e-9)) if self.gpus else room
 
 
 def outcomes(job: BulkJob, pool: Pool) -> Iterator[tuple[State, Record]]:
@@ -76,8 +84,10 @@ def outcomes(job: BulkJob, pool: Pool) -> Iterator[tuple[State, Record]]:
     context.enable_progress_bars = False  # ours counts what was done before, and can be read in a log
     context.target_max_block_size = 1  # a row a block: a task is one picture, and told as soon as it is finished
     logging.getLogger("ray.data").setLevel(logging.ERROR)
-    size = pool.size(ray.cluster_resources())  # type: ignore[no-untyped-call]  # Ray's
-    attempts = ray.remote(num_cpus=0)(_Attempts).remote()
+    size = pool.size([node["Resources"] for node in ray.nodes() if node["Alive"]])  # type: ignore[no-untyped-call]
+    # On the node of this process, without which the run ends in any case: with another's it must not.
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    attempts = ray.remote(num_cpus=0)(_Attempts).options(scheduling_strategy=here).remote()
     found = ray.data.read_datasource(_Listing(job.input), override_num_blocks=1, num_cpus=0)
     done = found.map_batches(
         _Actor,

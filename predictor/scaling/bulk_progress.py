@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from predictor.scaling.bulk_worker import State
 
 _LINE_SECONDS = 10.0
+_SILENCE_SECONDS = 30.0
 
 
 class Progress:
@@ -27,9 +28,15 @@ class Progress:
     Args:
         stream: Where it is told; stderr if not given.
         line_seconds: How often a line is written where the stream is no terminal.
+        silence_seconds: After how long without the first picture it is told what the run waits for.
     """
 
-    def __init__(self, stream: TextIO | None = None, line_seconds: float = _LINE_SECONDS) -> None:
+    def __init__(
+        self,
+        stream: TextIO | None = None,
+        line_seconds: float = _LINE_SECONDS,
+        silence_seconds: float = _SILENCE_SECONDS,
+    ) -> None:
         self._stream = stream or sys.stderr
         self._bar = tqdm(unit="picture", file=self._stream, disable=not self._stream.isatty())
         self._line_seconds = line_seconds
@@ -37,6 +44,19 @@ class Progress:
         self._first: float | None = None  # when the first one was done: before that, models were loaded
         self._finished = self._worked = self._aside = self._found = 0
         self._all_found = False
+        self._silence_seconds = silence_seconds
+        self._silence: threading.Timer | None = None
+
+    def wait(self, needs: str) -> None:
+        """Tell, where nothing is finished for long, that models are loaded or there may be no room for a worker.
+
+        Args:
+            needs: What a node must have free for one.
+        """
+        sentence = f"nothing is finished yet: workers load their models, or wait for a node with {needs} free"
+        self._silence = threading.Timer(self._silence_seconds, lambda: self._bar.write(sentence, file=self._stream))
+        self._silence.daemon = True
+        self._silence.start()
 
     def count(self, place: Place) -> None:
         """Count in the background how many pictures a place has."""
@@ -44,6 +64,7 @@ class Progress:
 
     def add(self, state: State) -> None:
         """Say that one more is finished."""
+        self._end_waiting()
         self._finished += 1
         self._worked += state == "done"
         self._aside += state == "set_aside"
@@ -59,7 +80,13 @@ class Progress:
 
     def close(self) -> None:
         """Leave the bar as it is."""
+        self._end_waiting()
         self._bar.close()
+
+    def _end_waiting(self) -> None:
+        if self._silence is not None:
+            self._silence.cancel()
+            self._silence = None
 
     def line(self, now: float) -> str:
         """Return where the run is.

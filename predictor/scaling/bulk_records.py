@@ -27,7 +27,7 @@ _NOT_OF_PIXELS = frozenset(
         *("model_name", "http_port", "grpc_port", "destinations_dir", "destinations_limit_bytes", "threads", "workers"),
         *("queue_length", "queue_seconds", "request_timeout_seconds", "client_seconds"),
         *("drain_delay_seconds", "grace_seconds", "log_level", "log_format"),
-        *("ray_replicas", "ray_cpus", "ray_gpus", "ray_batch"),
+        *("ray_replicas", "ray_cpus", "ray_gpus", "ray_batch", "ray_connection_seconds"),
     }
 )
 

@@ -10,7 +10,9 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from types import TracebackType
+    from typing import IO
 
     from predictor.scaling.bulk_places import Place
     from predictor.scaling.bulk_records import Record
@@ -68,6 +70,7 @@ class Report:
         self._stopped = True
 
     def __enter__(self) -> Self:
+        self._output.remove(SUMMARY)  # of an earlier run: who finds one finds this one's
         self._all = self._stack.enter_context(self._output.open(REPORT))
         self._rejected = self._stack.enter_context(self._output.open(REJECTED))
         return self
@@ -75,9 +78,12 @@ class Report:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._stack.close()
         self._stopped = kind is not None
-        self._output.write(SUMMARY, (json.dumps(asdict(self.summary)) + "\n").encode())
+        try:
+            with self._output.translated(REPORT, "cannot be written"):
+                self._stack.close()
+        finally:
+            self._output.write(SUMMARY, (json.dumps(asdict(self.summary)) + "\n").encode())
 
     @property
     def summary(self) -> Summary:
@@ -91,12 +97,15 @@ class Report:
         self._counts[state] += 1
         told = asdict(record)
         line = {"input": told.pop("input"), "output": told.pop("output"), "state": state, **told}
-        self._all.write(json.dumps(line).encode() + b"\n")
-        self._all.flush()
+        self._write(REPORT, self._all, line)
         if state == "set_aside":
             why = {name: line[name] for name in ("input", "code", "reason", "again", "sha256")}
-            self._rejected.write(json.dumps(why).encode() + b"\n")
-            self._rejected.flush()
+            self._write(REJECTED, self._rejected, why)
+
+    def _write(self, name: str, file: IO[bytes], line: Mapping[str, object]) -> None:
+        with self._output.translated(name, "cannot be written"):
+            file.write(json.dumps(line).encode() + b"\n")
+            file.flush()
 
 
 def _counted(count: int) -> str:

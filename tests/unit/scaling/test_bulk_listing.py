@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from predictor.imaging.picture import OutputKind
+from predictor.scaling import bulk_listing
 from predictor.scaling.bulk_listing import Item, listed
 from predictor.scaling.bulk_places import Place, PlaceFailed
 from tests.unit.scaling.bulk_bench import bucket, touch_later
@@ -178,6 +179,13 @@ def test_no_two_files_of_a_folder_have_one_result_whatever_they_hold(tmp_path: P
 
     assert len(items) == len(set(there))
     assert [(result, who) for result, who in owners.items() if len(who) > 1] == []
+
+
+@pytest.mark.timeout(30)
+def test_a_folder_may_hold_very_many_files() -> None:
+    there = [f"{number:06}.{kind}" for number in range(50_000) for kind in ("jpg", "png")]
+
+    assert bulk_listing._bases(there) == {name: name for name in there}
 
 
 def test_an_item_travels_as_ascii_whatever_its_name() -> None:

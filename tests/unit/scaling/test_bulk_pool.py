@@ -18,30 +18,38 @@ from tests.unit.scaling.bulk_bench import NOBODY, Bench, encoded, folder, swap
 
 
 @pytest.mark.parametrize(
-    ("pool", "resources", "size"),
+    ("pool", "nodes", "size"),
     [
-        (Pool(), {"CPU": 4.0}, 4),
-        (Pool(cpus=3), {"CPU": 8.0}, 2),
-        (Pool(workers=2), {"CPU": 8.0}, 2),
-        (Pool(workers=9), {"CPU": 8.0}, 8),
-        (Pool(gpus=0.25), {"CPU": 64.0, "GPU": 2.0}, 8),
-        (Pool(gpus=0.1), {"CPU": 64.0, "GPU": 1.0}, 10),
-        (Pool(gpus=2.0), {"CPU": 64.0, "GPU": 3.0}, 1),
-        (Pool(gpus=0.5), {"CPU": 2.0, "GPU": 8.0}, 2),
+        (Pool(), [{"CPU": 4.0}], 4),
+        (Pool(), [{"CPU": 4.0}, {}, {"CPU": 2.0}], 6),
+        (Pool(cpus=3), [{"CPU": 8.0}], 2),
+        (Pool(cpus=3), [{"CPU": 4.0}, {"CPU": 5.0}, {"CPU": 2.0}], 2),
+        (Pool(workers=2), [{"CPU": 8.0}], 2),
+        (Pool(workers=9), [{"CPU": 8.0}], 8),
+        (Pool(gpus=0.25), [{"CPU": 64.0, "GPU": 2.0}], 8),
+        (Pool(gpus=0.1), [{"CPU": 64.0, "GPU": 1.0}], 10),
+        (Pool(gpus=2.0), [{"CPU": 64.0, "GPU": 3.0}, {"CPU": 64.0, "GPU": 1.0}], 1),
+        (Pool(gpus=0.5), [{"CPU": 2.0, "GPU": 8.0}, {"CPU": 8.0}], 2),
     ],
 )
-def test_there_are_as_many_workers_as_the_cluster_has_room_for(
-    pool: Pool, resources: dict[str, float], size: int
+def test_there_are_as_many_workers_as_the_nodes_have_room_for(
+    pool: Pool, nodes: list[dict[str, float]], size: int
 ) -> None:
-    assert pool.size(resources) == size
+    assert pool.size(nodes) == size
 
 
 @pytest.mark.parametrize(
-    ("pool", "resources"), [(Pool(cpus=3), {"CPU": 2.0}), (Pool(gpus=1.0), {"CPU": 2.0}), (Pool(), {})]
+    ("pool", "nodes"),
+    [
+        (Pool(cpus=3), [{"CPU": 2.0}, {"CPU": 2.0}]),
+        (Pool(gpus=1.0), [{"CPU": 2.0}]),
+        (Pool(gpus=2.0), [{"CPU": 8.0, "GPU": 1.0}, {"CPU": 8.0, "GPU": 1.0}]),
+        (Pool(), []),
+    ],
 )
-def test_a_cluster_without_room_for_one_worker_is_told(pool: Pool, resources: dict[str, float]) -> None:
-    with pytest.raises(StartupError, match=r"the cluster has .* processors and 0 graphics cards; a worker shall"):
-        pool.size(resources)
+def test_a_cluster_no_node_of_which_has_room_for_a_worker_is_told(pool: Pool, nodes: list[dict[str, float]]) -> None:
+    with pytest.raises(StartupError, match="and no node has as much"):
+        pool.size(nodes)
 
 
 class Actor:

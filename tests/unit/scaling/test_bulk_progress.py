@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -92,3 +93,31 @@ def test_a_place_that_cannot_be_listed_is_for_the_run_to_tell(monkeypatch: pytes
     counted(progress, tmp_path, 0)
 
     assert progress.line(0.0) == "0 of 0 or more pictures, 0 set aside"
+
+
+def test_where_nothing_is_finished_for_long_it_is_told_what_the_run_waits_for() -> None:
+    stream = io.StringIO()
+    progress = Progress(stream, silence_seconds=0.0)
+
+    progress.wait("processors: 3")
+    assert progress._silence is not None
+    progress._silence.join()
+    progress.close()
+
+    assert stream.getvalue() == (
+        "nothing is finished yet: workers load their models, or wait for a node with processors: 3 free\n"
+    )
+
+
+@pytest.mark.parametrize("ends", [lambda progress: progress.add("done"), Progress.close])
+def test_where_something_is_finished_nobody_is_told_of_waiting(ends: Callable[[Progress], None]) -> None:
+    progress = Progress(io.StringIO(), silence_seconds=1000.0)
+    progress.wait("processors: 3")
+    waiting = progress._silence
+    assert waiting is not None
+
+    ends(progress)
+
+    waiting.join(10)
+    assert not waiting.is_alive()
+    progress.close()

@@ -22,6 +22,13 @@ def test_a_setting_that_nobody_has_thought_of_counts() -> None:
     assert fingerprint(task, Later(softness=2.0)) != fingerprint(task, Later())
 
 
+@pytest.mark.parametrize("name", [name for name in Settings.model_fields if name.startswith("ray_")])
+def test_no_pixel_depends_on_how_ray_is_set_up(name: str) -> None:
+    other = {"ray_replicas": "2-3", "ray_batch": 3}.get(name, 0.5)
+
+    assert fingerprint({}, Settings(**{name: other})) == fingerprint({}, Settings())  # type: ignore[arg-type]
+
+
 def test_what_is_no_matter_of_pixels_is_a_setting_that_there_is() -> None:
     assert set(Settings.model_fields) >= bulk_records._NOT_OF_PIXELS
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from predictor.scaling.bulk_places import Place
+from predictor.scaling.bulk_places import Place, PlaceFailed, PlaceFull
 from predictor.scaling.bulk_records import Record
 from predictor.scaling.bulk_report import Report, Summary
 from tests.unit.scaling.bulk_bench import bucket
@@ -105,3 +105,40 @@ def test_a_run_is_complete_where_all_is_done(tmp_path: Path) -> None:
         report.add("before", record("b.jpg"))
 
     assert report.summary.complete
+
+
+def test_a_run_that_is_killed_leaves_no_summary_of_an_earlier_one(tmp_path: Path) -> None:
+    place = Place(str(tmp_path))
+    place.make()
+    with Report(place) as report:
+        fill(report)
+
+    Report(place).__enter__()  # and nothing more
+
+    assert not (tmp_path / "summary.json").exists()
+
+
+def test_a_full_disk_is_told_and_the_run_summed_up(tmp_path: Path) -> None:
+    place = Place(str(tmp_path))
+    place.make()
+    (tmp_path / "report.jsonl").symlink_to("/dev/full")
+
+    with pytest.raises(PlaceFull), Report(place) as report:
+        report.add("done", record("a.jpg"))
+
+    (summary,) = lines(place, "summary.json")
+    assert summary.items() >= {"done": 1, "stopped": True}.items()
+
+
+def test_a_report_that_a_bucket_does_not_take_in_the_end_is_told() -> None:
+    place = bucket().output
+
+    with pytest.raises(PlaceFailed, match=r"report\.jsonl cannot be written: ConnectionError"), Report(place) as report:
+        report._stack.callback(break_off)
+
+    (summary,) = lines(place, "summary.json")
+    assert summary["stopped"] is False
+
+
+def break_off() -> None:
+    raise ConnectionError
