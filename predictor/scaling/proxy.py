@@ -102,7 +102,7 @@ class Edge:
         if scope["type"] != "http" or scope["path"].startswith(_OF_RAY):
             await self._app(scope, receive, send)
             return
-        answer = _Answer(send, closing=self._ages.is_old(scope))
+        answer = _Answer(send, is_last=self._ages.begun(scope))
         await self._app(scope, receive, answer.send)
         if answer.problem is not None:
             await _say(answer.problem, scope, receive, answer.send_ours)
@@ -120,11 +120,11 @@ async def _say(problem: PredictorError, scope: Scope, receive: Receive, send: Se
 class _Answer:
     """One answer on its way out; what Ray says in its own words is kept back and said in ours."""
 
-    def __init__(self, send: Send, *, closing: bool) -> None:
+    def __init__(self, send: Send, is_last: Callable[[], bool]) -> None:
         self.problem: PredictorError | None = PredictorError("")
         """What there is to say in place of Ray's words, of which there may be none; None once ours went out."""
         self._send = send
-        self._closing = closing
+        self._is_last = is_last
 
     async def send(self, message: Message) -> None:
         """Send on what comes from the entrance."""
@@ -144,7 +144,7 @@ class _Answer:
             headers = list(message.get("headers", ()))
             ids = [pair for pair in headers if pair[0].lower() == _ID]
             message["headers"] = [*(pair for pair in headers if pair not in ids), *ids[:1]]
-            if self._closing:
+            if self._is_last():
                 message["headers"].append((b"connection", b"close"))
         await self._send(message)
 
@@ -157,14 +157,19 @@ class _Ages:
         self._clock = clock
         self._since: MutableMapping[tuple[str, int], float] = {}
 
-    def is_old(self, scope: Scope) -> bool:
-        """Return whether a request came by a connection that is to end; it counts as ended from then on."""
+    def begun(self, scope: Scope) -> Callable[[], bool]:
+        """Return what tells, when a request is answered, whether its connection is to end; it then counts as ended."""
         client, now = tuple(scope.get("client") or ("", 0)), self._clock()
-        if now - self._since.setdefault(client, now) < self._most_seconds:
-            self._forget_some(now)
-            return False
-        del self._since[client]
-        return True
+        since = self._since.setdefault(client, now)
+        self._forget_some(now)
+
+        def is_last() -> bool:
+            if self._clock() - since < self._most_seconds:
+                return False
+            self._since.pop(client, None)
+            return True
+
+        return is_last
 
     def _forget_some(self, now: float) -> None:
         """Forget those that have gone without a word: an address that comes again in that time is closed early."""

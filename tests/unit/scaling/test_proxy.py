@@ -123,6 +123,17 @@ async def test_a_connection_ends_with_the_first_answer_past_its_age_and_not_befo
     assert not await closed(port=2)
 
 
+async def test_a_connection_that_becomes_old_while_a_request_is_worked_on_ends_with_its_answer() -> None:
+    clock = Clock()
+    answer = ray_says(200, SIGNATURE)
+
+    async def works_long(scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401  # ASGI's
+        clock.now = 31.0
+        await answer(scope, receive, send)
+
+    assert named(await ask(Edge(works_long, 30.0, clock)), b"connection") == [b"close"]
+
+
 async def test_errors_in_our_words_end_old_connections_too() -> None:
     clock = Clock()
     edge = Edge(ray_says(None), 30.0, clock)
