@@ -59,7 +59,7 @@ def free_ports(count: int) -> list[int]:
 @contextmanager
 def serving(
     settings: Mapping[str, str],
-    *,
+    *arguments: str,
     log: Path | None = None,
     timeout_seconds: float = 120.0,
     grace_seconds: float = 90.0,
@@ -68,6 +68,7 @@ def serving(
 
     Args:
         settings: Settings by their names without the prefix, such as `HTTP_PORT`; the environment's are kept otherwise.
+        arguments: What else the command line says, such as `--scale`, `ray`.
         log: File for what the server writes; None leaves it on this process's own output.
         timeout_seconds: How long it may take until it is ready.
         grace_seconds: How long it may take to stop before it is killed.
@@ -81,8 +82,8 @@ def serving(
         _require_free(int(port))
     with ExitStack() as stack:
         output = stack.enter_context(log.open("wb")) if log else None
-        process = subprocess.Popen(  # our own program, by the interpreter that runs this
-            [sys.executable, "-m", "predictor", "serve"],
+        process = subprocess.Popen(  # noqa: S603  # our own program, by the interpreter that runs this
+            [sys.executable, "-m", "predictor", "serve", *arguments],
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=output,
