@@ -83,11 +83,11 @@ class Relay:
             carried.add_done_callback(self._carried.discard)
 
     async def _serve(self, client: socket.socket) -> None:
-        with client, socket.socket(socket.AF_UNIX) as server:
+        # One side has gone, or takes too long; or there is no descriptor left.
+        with client, contextlib.suppress(OSError, TimeoutError), socket.socket(socket.AF_UNIX) as server:
             server.setblocking(False)  # noqa: FBT003  # socket's own
-            with contextlib.suppress(OSError, TimeoutError):  # one side has gone, or takes too long
-                await asyncio.get_running_loop().sock_connect(server, f"\0{self._name}")
-                await self._carry(client, server)
+            await asyncio.get_running_loop().sock_connect(server, f"\0{self._name}")
+            await self._carry(client, server)
 
     async def _carry(self, client: socket.socket, server: socket.socket) -> None:
         questions, answers = Pipe(client, server), _Answers(server, client, self._client_seconds)

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import gc
+import os
 import socket
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from types import SimpleNamespace
 from uuid import uuid4
 
 import pytest
@@ -296,3 +300,29 @@ async def test_a_client_that_comes_later_is_asked_as_well() -> None:
     await read_all(reader)
     await gone(writer)
     await stage.end()
+
+
+async def test_a_client_for_whom_there_is_no_descriptor_left_is_hung_up_on_and_the_next_is_served(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    complaints: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+    stage = Stage()
+    await stage.start(hang_up_early)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(relay_module, "socket", SimpleNamespace(socket=no_descriptor, AF_UNIX=socket.AF_UNIX))
+        reader, writer = await stage.call()
+        assert await reader.read() == b""
+        await gone(writer)
+    reader, writer = await stage.call()
+    writer.write(b"what?")
+    assert await reader.read(1) == ANSWER[:1]
+    await gone(writer)
+    await stage.end()
+    gc.collect()
+    assert complaints == []
+
+
+def no_descriptor(*_: object) -> None:
+    raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
