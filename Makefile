@@ -54,7 +54,7 @@ serve: $(STAMP)  ## keep a predictor running on 8080 (REST) and 8081 (gRPC), and
 test: $(STAMP)  ## run every test
 	@$(BIN)/python -m pytest
 
-test-ray: $(STAMP)  ## run tests/scaling: a Ray of two nodes, one of which is killed under load (two minutes; out/ray)
+test-ray: $(STAMP)  ## run tests/scaling: Rays of two nodes, one of which is lost, and one in a pod (ten minutes; out/ray)
 	@$(BIN)/python -m pytest -m ray tests/scaling
 
 check: $(STAMP)  ## all gates: format, lint, types, imports, locks, tests with coverage

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -116,6 +117,20 @@ def test_every_model_answers_over_every_protocol_as_the_command_line_does_withou
     assert all([round(edge, 1) for edge in box] == detected["faces"][0]["box"] for box in boxes)
     for pod, held in service.memory().items():
         steps.measured(f"memory of {pod}", held / 2**30, "GiB")
+
+
+def test_the_log_of_the_head_has_a_line_of_json_for_every_request(service: RayService) -> None:
+    (head,) = service.pods("head")
+
+    lines = service.namespace.kubectl("logs", name_of(head)).splitlines()
+
+    told = [json.loads(line) for line in lines if line.startswith("{") and '"predictor.access"' in line]
+    counted = Counter((line["model"], line["protocol"]) for line in told if line["code"] == "ok")
+    models = ("faceswap", "faceswap-enhance", "faceswap-detect")
+    assert {key: counted[key] for key in counted if key[0] in models} == {
+        (model, protocol): 2 if protocol == "v2" else 1 for model in models for protocol in ("v1", "v2", "grpc")
+    }
+    assert all(line["request_id"] for line in told)
 
 
 def test_calls_enter_by_the_head_and_stages_run_on_the_workers(service: RayService) -> None:

@@ -32,6 +32,9 @@ applications:
 {{- define "faceswap-predictor.rayVariables" -}}
 - name: RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH
   value: predictor.scaling.proxy.middlewares
+{{- /* else logs stay in files of the pod, and go with it */}}
+- name: RAY_LOG_TO_STDERR
+  value: "1"
 - name: RAY_USAGE_STATS_ENABLED
   value: "0"
 {{- end -}}
