@@ -25,6 +25,7 @@ from tests.manifests.chart import manifests, of_kind
 ROOT = Path(__file__).parents[2]
 # What Prometheus adds when it reads a pod's page.
 OF_PROMETHEUS = {"namespace", "pod"}
+PODS = "$service-(predictor|.+-head)-.*"
 FUNCTIONS = {"sum", "by", "rate", "histogram_quantile"}
 _SUFFIXES = re.compile(r"_(bucket|sum|count)$")
 
@@ -91,7 +92,20 @@ def test_every_expression_is_of_the_pods_that_were_chosen(asked: list[str]) -> N
     for expression in asked:
         selectors = re.findall(r"\{([^}]*)\}", expression)
         assert len(selectors) == len(re.findall(r"(?:predictor|process)_\w+", expression))
-        assert all('namespace=~"$namespace",pod=~"$service-predictor-.*"' in one for one in selectors)
+        assert all(f'namespace=~"$namespace",pod=~"{PODS}"' in one for one in selectors)
+
+
+@pytest.mark.parametrize(
+    ("pod", "shown"),
+    [
+        ("faceswap-cpu-predictor-7d9c5b8f6-x2vlk", True),
+        ("faceswap-ray-k2xdh-head-bnm99", True),
+        ("faceswap-ray-k2xdh-workers-worker-8hkfr", False),
+        ("faceswap-cpu-transformer-7d9c5b8f6-x2vlk", False),
+    ],
+)
+def test_the_pods_are_those_of_inferenceservices_and_the_heads_of_rayservices(pod: str, shown: bool) -> None:  # noqa: FBT001
+    assert bool(re.fullmatch(PODS.replace("$service", "faceswap.*"), pod)) is shown
 
 
 def test_panels_do_not_lie_on_each_other_and_have_ids_of_their_own(dashboard: Any) -> None:  # noqa: ANN401

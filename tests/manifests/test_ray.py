@@ -117,6 +117,27 @@ def test_labels_leave_alone_what_kuberays_services_go_by() -> None:
         }
 
 
+def test_prometheus_reads_the_head_where_the_entrance_is_once() -> None:
+    annotated, others = (group["template"]["metadata"] for group in _groups(_spec()))
+    objects = manifests({**RAY, "podMonitor": {"enabled": True, "labels": {"team": "media"}}})
+    (monitor,), (service,) = of_kind("PodMonitor", objects), of_kind("RayService", objects)
+    head, _ = _groups(service["spec"])
+
+    assert annotated["annotations"] == {
+        "prometheus.io/scrape": "true",
+        "prometheus.io/port": "8000",
+        "prometheus.io/path": "/metrics",
+    }
+    assert "annotations" not in others
+    assert "annotations" not in head["template"]["metadata"]
+    assert monitor["metadata"]["labels"]["team"] == "media"
+    wanted = monitor["spec"]["selector"]["matchLabels"]
+    assert wanted.pop("ray.io/node-type") == "head"  # KubeRay's own
+    assert wanted.items() <= head["template"]["metadata"]["labels"].items()
+    (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
+    assert (endpoint["port"], endpoint["path"]) == ("serve", "/metrics")
+
+
 def test_the_autoscaler_is_there_where_there_is_something_to_scale() -> None:
     fixed, scaled = (_spec(workers={"min": 2, "max": most}) for most in (2, 4))
 

@@ -53,7 +53,7 @@ metadata:
     {{- $labels := omit (include "faceswap-predictor.labels" .root | fromYaml) "app.kubernetes.io/name" }}
     {{- merge (dict "app.kubernetes.io/component" "ray") $service.podLabels $labels | toYaml | nindent 4 }}
   {{- $annotations := deepCopy $service.podAnnotations }}
-  {{- if and $isHead $service.scrapeAnnotations }}
+  {{- if and $isHead $service.scrapeAnnotations (not $service.podMonitor.enabled) }}
   {{- $annotations = merge $annotations (dict "prometheus.io/scrape" "true" "prometheus.io/path" "/metrics" "prometheus.io/port" "8000") }}
   {{- end }}
   {{- with $annotations }}
