@@ -69,9 +69,10 @@ class Interceptor(aio.ServerInterceptor):
         handler = await continuation(handler_call_details)
         if handler is None:
             return self._handler(self._wrapped(_UNKNOWN, _unknown(handler_call_details.method)), None)
-        handle = self._questions.reading(handler)
         if method == _INFERENCE:
             handle = self._counted(cast("_Handler", handler.unary_unary))
+        else:
+            handle = self._questions.reading(handler)
         return self._handler(self._wrapped(handler_call_details.method, handle), handler.response_serializer)
 
     def _handler(self, handle: _Handler, serialize: Callable[[Any], bytes] | None) -> grpc.RpcMethodHandler[Any, Any]:

@@ -177,6 +177,20 @@ def test_an_answer_over_grpc_that_its_client_does_not_read_is_dropped_and_counte
     assert "stopped, requests dropped: 1" in server.log.read_text()
 
 
+def test_an_answer_over_grpc_whose_client_has_gone_is_nobodys_loss(tmp_path: Path, rng: np.random.Generator) -> None:
+    noise = png(rng.integers(0, 256, (2300, 2300, 3), np.uint8))
+    settings = {"DRAIN_DELAY_SECONDS": "0.1", "GRACE_SECONDS": "20"}
+    with puppet(tmp_path, settings) as server:
+        with clogged(server.grpc_port) as (port, is_clogged), closing(GrpcConnection(port)) as channel:
+            _call = channel.start(Ask(image=flat(), destinations=[noise]).grpc())
+            assert is_clogged.wait(LONG)
+
+        server.terminate()
+
+        assert server.exit_code() == 0
+    assert "stopped, nothing dropped" in server.log.read_text()
+
+
 @contextmanager
 def clogged(port: int) -> Iterator[tuple[int, threading.Event]]:
     """A port before another that hands on all questions and only the first 64 KiB of answers; and when it stopped."""
